@@ -1,0 +1,1 @@
+"""The face: command line, pictures, the Python API."""

@@ -1,0 +1,1 @@
+"""System to mathematics to solution: equations, HiGHS, checks, KPIs."""
