@@ -1,0 +1,165 @@
+"""Studies: which designs of a system to evaluate, and what to seek."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from schema.base import Model
+from schema.kpis import KPI_UNITS
+from schema.profiles import NonNegative, Positive
+
+STUDY_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""A slug: it names a folder and must not be able to leave the one for results."""
+
+StudyId = Annotated[str, StringConstraints(pattern=STUDY_ID_PATTERN)]
+KpiName = Literal[
+    "total_cost",
+    "total_co2",
+    "self_consumption_rate",
+    "self_sufficiency_rate",
+    "renewable_fraction",
+    "total_generation_kwh",
+    "total_demand_kwh",
+    "net_grid_usage_kwh",
+]
+if set(KpiName.__args__) != set(KPI_UNITS):  # type: ignore[attr-defined]
+    raise ImportError("KpiName and KPI_UNITS name different KPIs")
+
+_SPELLINGS = {"minimize": "minimise", "min": "minimise", "maximize": "maximise", "max": "maximise"}
+Sense = Annotated[
+    Literal["minimise", "maximise"],
+    BeforeValidator(lambda value: _SPELLINGS.get(value, value) if isinstance(value, str) else value),
+]
+
+
+class SolverSettings(Model):
+    """How each evaluation is dispatched."""
+
+    method: Literal["milp"] = "milp"
+    """`milp`: the whole horizon at once, exact to its gap."""
+    time_limit_seconds: Positive = 300.0
+    """Most that HiGHS may spend on one evaluation [s]."""
+    mip_gap_fraction: Annotated[float, Field(ge=0, lt=1)] = 1e-4
+    """Relative gap at which a MILP counts as solved [-]."""
+    co2_weight_eur_per_kg: NonNegative = 0.0
+    """Weighs CO2 in the dispatch only [€/kg]; it enters no KPI."""
+
+
+class Range(Model):
+    """A number between two bounds."""
+
+    min: float
+    """Lowest value."""
+    max: float
+    """Highest value."""
+    integer: bool = False
+    """Whole numbers only."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Range:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min:g}) is above max ({self.max:g})")
+        if self.integer and (self.min != int(self.min) or self.max != int(self.max)):
+            raise ValueError("an integer variable needs whole numbers as min and max")
+        return self
+
+
+class Choices(Model):
+    """One of several numbers."""
+
+    choices: list[float] = Field(min_length=1)
+    """The numbers to choose from."""
+
+    @field_validator("choices")
+    @classmethod
+    def _all_different(cls, choices: list[float]) -> list[float]:
+        if len(set(choices)) != len(choices):
+            raise ValueError("a choice stands twice")
+        return choices
+
+
+def _variable_kind(value: Any) -> str:
+    has_choices = "choices" in value if isinstance(value, dict) else isinstance(value, Choices)
+    return "choices" if has_choices else "range"
+
+
+Variable = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_variable_kind)
+]
+
+
+class Bound(Model):
+    """Limits on a KPI."""
+
+    min: float | None = None
+    """Lowest value that is allowed."""
+    max: float | None = None
+    """Highest value that is allowed."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Bound:
+        if self.min is None and self.max is None:
+            raise ValueError("a constraint needs a min, a max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min ({self.min:g}) is above max ({self.max:g})")
+        return self
+
+
+class GeneticAlgorithm(Model):
+    """Settings of NSGA-II."""
+
+    population_size: Annotated[int, Field(ge=4, le=10_000)] = 50
+    """Designs in a generation."""
+    max_generations: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Generations, the first one included."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    """Seed of the random generator."""
+    reference_point: dict[KpiName, float] | None = None
+    """Point from which the hypervolume is measured, in natural units; else the worst of the first generation
+    that has a satisfying design, plus 10 % of its range."""
+
+
+class GeneticStudy(Model):
+    """Seeks the trade-off between objectives by a genetic algorithm."""
+
+    study: StudyId
+    """Id of the study; letters, digits, - and _."""
+    type: Literal["genetic_algorithm"]
+    """Kind of study."""
+    description: str = ""
+    """What it is for, in the user's words."""
+    system: str
+    """Path of the system file, relative to the study file."""
+    solver: SolverSettings = SolverSettings()
+    """How each evaluation is dispatched."""
+    objectives: dict[KpiName, Sense] = Field(min_length=1)
+    """KPIs to minimise or maximise; the first one is the fitness."""
+    constraints: dict[KpiName, Bound] = Field(default_factory=dict)
+    """Limits on KPIs."""
+    variables: dict[str, Variable] = Field(min_length=1)
+    """Dotted paths and the values they may take."""
+    algorithm: GeneticAlgorithm = GeneticAlgorithm()
+    """Settings of the genetic algorithm."""
+    timeseries: Literal["all", "front", "none"] = "front"
+    """Which runs keep their Parquet files."""
+
+    @model_validator(mode="after")
+    def _reference_point_fits(self) -> GeneticStudy:
+        point = self.algorithm.reference_point
+        if point is not None and set(point) != set(self.objectives):
+            raise ValueError("algorithm.reference_point must name each objective once")
+        return self
+
+
+Study = GeneticStudy
+STUDY_TYPES = {"genetic_algorithm": GeneticStudy}

@@ -1,0 +1,138 @@
+"""A system: components joined by carriers over a horizon of equal steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, StringConstraints, field_validator
+
+from schema.base import Model
+from schema.components import AnyComponent
+from schema.profiles import NonNegative, Positive, ProfileSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HOURS_PER_YEAR = 8760.0
+"""Hours over which annuities and yearly fixed costs are spread."""
+
+RESERVED_NAMES = ("economics", "solver")
+"""First words of dotted paths that name no component."""
+
+ComponentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
+
+
+class Horizon(Model):
+    """Equal time steps from a start, in a time zone."""
+
+    start: datetime
+    """First step's beginning, as local time of the time zone."""
+    steps: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Number of steps."""
+    step_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    """Length of a step [min]."""
+    timezone: str = "UTC"
+    """IANA name of the time zone, such as Europe/Berlin."""
+
+    @field_validator("start")
+    @classmethod
+    def _is_local(cls, start: datetime) -> datetime:
+        if start.tzinfo is not None:
+            raise ValueError("write the local time without an offset; `timezone` says where it holds")
+        return start
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not an IANA time zone such as UTC or Europe/Berlin") from None
+        return timezone
+
+    @property
+    def step_hours(self) -> float:
+        """Δ, the length of a step [h]."""
+        return self.step_minutes / 60.0
+
+    @property
+    def hours(self) -> float:
+        """Length of the whole horizon [h]."""
+        return self.steps * self.step_hours
+
+    @property
+    def year_share(self) -> float:
+        """Weight of yearly costs: horizon hours / 8,760 [-]."""
+        return self.hours / HOURS_PER_YEAR
+
+    @property
+    def index(self) -> pd.DatetimeIndex:
+        """Beginning of each step, in the time zone; equal steps in absolute time across clock changes."""
+        import pandas as pd
+
+        first = pd.Timestamp(self.start).tz_localize(
+            self.timezone, ambiguous=True, nonexistent="shift_forward"
+        )
+        return pd.date_range(
+            first, periods=self.steps, freq=pd.Timedelta(minutes=self.step_minutes), name="time"
+        )
+
+
+class Economics(Model):
+    """How money and CO2 are weighed."""
+
+    discount_rate: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Real rate at which investments are discounted [1/a]."""
+    co2_price_eur_per_kg: NonNegative = 0.0
+    """Price of CO2, part of the total cost [€/kg]."""
+    project_years: Positive = 20.0
+    """Years over which NPV and payback are told [a]."""
+
+
+class System(Model):
+    """A local multi-energy system."""
+
+    system: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    """Name of the system."""
+    description: str = ""
+    """What it is, in the user's words."""
+    horizon: Horizon
+    """The time steps."""
+    profiles: dict[str, ProfileSpec] = Field(default_factory=dict)
+    """Time series by name."""
+    economics: Economics = Economics()
+    """How money and CO2 are weighed."""
+    components: dict[ComponentName, AnyComponent] = Field(min_length=1)
+    """The components by name."""
+
+    @field_validator("components")
+    @classmethod
+    def _names_are_free(cls, components: dict[str, Any]) -> dict[str, Any]:
+        taken = [name for name in components if name in RESERVED_NAMES]
+        if taken:
+            raise ValueError(f"'{taken[0]}' cannot name a component: dotted paths begin with it")
+        return components
+
+    def with_values(self, values: Mapping[str, float]) -> System:
+        """A copy with the numbers at dotted paths replaced; what changed is checked again.
+
+        Paths that begin with `solver` are not the system's and are passed over.
+
+        Raises:
+            pydantic.ValidationError: a value is not valid where it stands.
+            KeyError: a path names no component.
+        """
+        changes: dict[str, dict[str, float]] = {}
+        for path, value in values.items():
+            owner, _, attribute = path.partition(".")
+            if owner != "solver":
+                changes.setdefault(owner, {})[attribute] = value
+        economics = self.economics.with_changes(**changes.pop("economics", {}))
+        components = dict(self.components)
+        for owner, attributes in changes.items():
+            components[owner] = components[owner].with_changes(**attributes)
+        # The parts are checked; the whole need not be parsed again.
+        return self.model_copy(update={"economics": economics, "components": components})

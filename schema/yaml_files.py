@@ -1,0 +1,133 @@
+"""YAML as users write it: safe, no key twice, numbers such as 1e-4 read as numbers, lines remembered."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schema.errors import Finding, InputError
+
+_MAX_NODES = 1_000_000
+_YAML12_FLOAT = re.compile(
+    r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)|[0-9][0-9_]*\.[0-9_]*|\.[0-9]+(?:[eE][-+]?[0-9]+)?"
+    r"|\.(?:inf|Inf|INF|nan|NaN|NAN))$"
+)
+_FLOAT_TAG = "tag:yaml.org,2002:float"
+_LEFT_TO_PYDANTIC = {"tag:yaml.org,2002:timestamp", _FLOAT_TAG}
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with YAML 1.2 floats; dates stay text until a field says what they are."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_TO_PYDANTIC]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_FLOAT_TAG, _YAML12_FLOAT, list("-+.0123456789"))
+
+Lines = dict[tuple[str | int, ...], int]
+"""Line number (from 1) by the way to a value."""
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], Lines]:
+    """Read one mapping from a YAML file.
+
+    Raises:
+        InputError: the file is missing, unreadable, not YAML, not a mapping, or has a key twice.
+    """
+    name = str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(
+            Finding(name, "", "no such file", "a YAML file", "there is no such file; check the path")
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            Finding(name, "", str(error), "a readable UTF-8 text file", f"cannot be read: {error}")
+        ) from None
+    return parse_yaml(text, name)
+
+
+def parse_yaml(text: str, name: str = "") -> tuple[dict[str, Any], Lines]:
+    """Read one mapping from YAML text; `name` stands for the file in messages.
+
+    Raises:
+        InputError: not YAML, not a mapping, or a key twice.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        lines, repeated = _walk(node, name)
+        if repeated:
+            raise InputError(repeated)
+        data = loader.construct_document(node) if node is not None else None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(_syntax_finding(name, error)) from None
+    finally:
+        loader.dispose()
+    if not isinstance(data, dict):
+        found = "nothing" if data is None else type(data).__name__
+        raise InputError(
+            Finding(name, "", found, "a mapping of keys to values", "the file must hold `key: value` lines")
+        )
+    return data, lines
+
+
+def _syntax_finding(name: str, error: Exception) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+    line = mark.line + 1 if mark is not None else None
+    return Finding(name, "", str(problem), "valid YAML", f"this is not valid YAML: {problem}", line)
+
+
+def _walk(root: yaml.Node | None, name: str) -> tuple[Lines, list[Finding]]:
+    """Lines of all keys, and every key that stands twice in one mapping."""
+    lines: Lines = {}
+    repeated: list[Finding] = []
+    visits = 0
+
+    def visit(node: yaml.Node, way: tuple[str | int, ...]) -> None:
+        nonlocal visits
+        visits += 1
+        if visits > _MAX_NODES:
+            raise ValueError("more than a million values (are aliases nested?)")
+        lines.setdefault(way, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            for position, child in enumerate(node.value):
+                visit(child, (*way, position))
+        elif isinstance(node, yaml.MappingNode):
+            seen: dict[Any, int] = {}
+            for key, child in node.value:
+                place = (*way, key.value if isinstance(key, yaml.ScalarNode) else str(key.value))
+                line = key.start_mark.line + 1
+                if place[-1] in seen and place[-1] != "<<":
+                    dotted = ".".join(map(str, place))
+                    first = seen[place[-1]]
+                    repeated.append(
+                        Finding(
+                            name,
+                            dotted,
+                            f"the key twice, first in line {first}",
+                            "each key once",
+                            f"the key '{place[-1]}' stands twice (first in line {first}); keep one",
+                            line,
+                        )
+                    )
+                seen.setdefault(place[-1], line)
+                lines[place] = line
+                visit(child, place)
+
+    if root is not None:
+        visit(root, ())
+    return lines, repeated
+
+
+def is_number(value: Any) -> bool:
+    """Whether a raw value is a finite number (a yes/no is none)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
