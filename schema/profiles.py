@@ -41,7 +41,7 @@ class FileProfile(Model):
     """A column of a CSV or Parquet file."""
 
     file: str
-    """Path of the file, relative to the system file; `.csv` or `.parquet`."""
+    """Path of the file, relative to the system file (or `package:NAME/path`); `.csv` or `.parquet`."""
     column: str
     """Name of the column that holds the values."""
     time_column: str = "time"
@@ -58,16 +58,20 @@ class TimeOfUse(Model):
 
 
 class PvProfile(Model):
-    """AC power of a photovoltaic system in kW per kW installed, by pvlib's PVWatts model chain."""
+    """AC power of a photovoltaic system in kW per kW of DC capacity (kWp), by pvlib's PVWatts model chain."""
 
     weather: str
-    """Weather file: TMY3, or CSV/Parquet with ghi, dni, dhi [W/m²], temp_air [°C], wind_speed [m/s]."""
+    """Weather file relative to the system file, or `package:NAME/path` for one that an installed package
+    ships: TMY3, or CSV/Parquet with time (as in files), ghi, dni, dhi [W/m²], temp_air [°C] and
+    wind_speed [m/s]."""
     model: Literal["pv"]
     """The PV model chain."""
     tilt_deg: Annotated[float, Field(ge=0, le=90)] = 35.0
     """Tilt of the modules from horizontal [°]."""
     azimuth_deg: Annotated[float, Field(ge=0, lt=360)] = 180.0
     """Azimuth of the modules, clockwise from north [°]; 180 faces south."""
+    mounting: Literal["open_rack", "roof"] = "open_rack"
+    """How air cools the modules: on an `open_rack`, or close to a `roof`."""
     latitude_deg: Annotated[float, Field(ge=-90, le=90)] | None = None
     """Latitude [°]; a TMY3 file brings its own."""
     longitude_deg: Annotated[float, Field(ge=-180, le=180)] | None = None
@@ -114,8 +118,10 @@ class StandardLoad(Model):
 
     model: Literal["standard_load"]
     """BDEW standard load profile."""
-    kind: Literal["h0", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "l0", "l1", "l2", "h25", "g25", "l25"]
-    """Profile: h0 and h25 households, g trade, l farms."""
+    kind: Literal[
+        "h0", "h0_dyn", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "l0", "l1", "l2", "h25", "g25", "l25"
+    ]
+    """Profile: h0 (h0_dyn with its seasonal factor) and h25 households, g trade, l farms."""
     annual_kwh: Positive
     """Energy over the calendar year [kWh]."""
 
