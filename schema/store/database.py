@@ -1,0 +1,144 @@
+"""Opening the results database: its settings, its version, and plain words where it cannot be opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from schema.errors import Finding, InputError
+from schema.store import migrations
+from schema.store.locks import waited_for
+
+FILE_NAME = "simulation_index.sqlite"
+LOCKS_FOLDER = ".locks"
+BUSY_TIMEOUT_SECONDS = 60.0
+
+
+def open_database(results_dir: Path, *, read_only: bool = False) -> Database:
+    """The folder's database, made or migrated where needed; a reader changes nothing.
+
+    Raises:
+        InputError: the folder or the file cannot be used; the finding says what to do.
+    """
+    file = results_dir / FILE_NAME
+    if read_only:
+        return _open_to_read(file)
+    with _told_plainly(results_dir):
+        _make_folder(results_dir)
+        with waited_for(results_dir / LOCKS_FOLDER / "database.lock"):
+            # Under the lock: switching to WAL and migrating must not be raced by another process.
+            return _open_to_write(file)
+
+
+def _make_folder(results_dir: Path) -> None:
+    if results_dir.exists() and not results_dir.is_dir():
+        message = f"{results_dir} is a file: name a folder for the results"
+        raise InputError(Finding(str(results_dir), "", "a file", "a folder", message))
+    (results_dir / LOCKS_FOLDER).mkdir(parents=True, exist_ok=True)
+
+
+def _open_to_write(file: Path) -> Database:
+    db = _connected(str(file), uri=False)
+    try:
+        db.conn.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit that was acknowledged outlives a power cut.
+        db.conn.execute("PRAGMA synchronous=FULL")
+        _check_version(db, file)
+        migrations.migrate(db, file)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _open_to_read(file: Path) -> Database:
+    if not file.is_file():
+        message = f"there are no results in {file.parent}: run a study first, or name another results folder"
+        raise InputError(Finding(str(file.parent), "", "no database", f"a folder with {FILE_NAME}", message))
+    with _told_plainly(file.parent):
+        address = f"{file.resolve().as_uri()}?mode=ro"
+        if not os.access(file.parent, os.W_OK) and not file.with_name(file.name + "-wal").exists():
+            # WAL readers write a shared-memory file; in a folder nobody writes to they need none.
+            address += "&immutable=1"
+        db = _connected(address, uri=True)
+        try:
+            _check_version(db, file)
+            _check_current(db, file)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def _connected(address: str, *, uri: bool) -> Database:
+    connection = sqlite3.connect(
+        address,
+        uri=uri,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,  # transactions are begun by hand, IMMEDIATE
+        check_same_thread=False,  # SQLite serialises, the store locks its transactions
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys=ON")
+    return Database(connection, execute_plugins=False)
+
+
+def _check_version(db: Database, file: Path) -> None:
+    known = migrations.names()
+    unknown = [name for name in migrations.applied(db) if name not in known]
+    if unknown:
+        message = (
+            f"{file} was written by a newer version ({unknown[-1]}): update this installation, "
+            "or use another results folder"
+        )
+        raise InputError(Finding(str(file), "", unknown[-1], f"{known[-1]} or older", message))
+    found = db.table_names()
+    if found and not migrations.applied(db):
+        message = f"{file} is a database of something else: move it away, or use another results folder"
+        raise InputError(Finding(str(file), "", ", ".join(found[:5]), "a results database", message))
+
+
+def _check_current(db: Database, file: Path) -> None:
+    taken, known = migrations.applied(db), migrations.names()
+    if len(taken) < len(known):
+        found = taken[-1] if taken else "an empty file"
+        message = f"{file} is of an older version: bring it up to date with `ecosystemiser db migrate`"
+        raise InputError(Finding(str(file), "", found, known[-1], message))
+
+
+@contextmanager
+def _told_plainly(results_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        message = f"the database in {results_dir} cannot be opened ({error}): {_remedy(error)}"
+        finding = Finding(str(results_dir), "", str(error), "a database that can be opened", message)
+        raise InputError(finding) from error
+    except sqlite3.DatabaseError as error:
+        file = results_dir / FILE_NAME
+        message = (
+            f"{file} is damaged or no SQLite database ({error}): put a backup in its place, "
+            "or move it away to begin anew"
+        )
+        raise InputError(Finding(str(file), "", str(error), "a SQLite database", message)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = (
+            f"{results_dir} cannot be used for results ({reason}): "
+            "name a folder that you may write to and that has space left"
+        )
+        raise InputError(Finding(str(results_dir), "", reason, "a writable folder", message)) from error
+
+
+def _remedy(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text:
+        return "another process holds it; try again when that has ended"
+    if "full" in text or "disk" in text:
+        return "make space on the disk"
+    return "name a folder that you may write to"

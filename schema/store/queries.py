@@ -1,0 +1,223 @@
+"""What studies and their analyses tell: functions over the connection, rows as dicts with decoded JSON."""
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from schema.errors import Finding, InputError
+from schema.store.records import STUDY_TYPES
+from schema.store.statements import IN_LIST, Row, decoded, study
+from schema.store.values import compact_json, utc_text
+from schema.store.where import unknown_name
+
+
+def list_studies(
+    connection: sqlite3.Connection,
+    *,
+    study_type: str | None = None,
+    status: str | None = None,
+    since: str | datetime | None = None,
+    limit: int | None = None,
+) -> list[Row]:
+    """The studies, newest first.
+
+    Args:
+        connection: the store's.
+        study_type: `ga`, `mc`, `parametric`, `single`, or the name in full.
+        status: pending, running, completed, failed or cancelled.
+        since: created at or after (ISO-8601; UTC unless told).
+        limit: how many at most.
+
+    Raises:
+        InputError: an unknown type, or a date that is none.
+    """
+    wanted = {
+        "study_type = ?": None if study_type is None else _type(study_type),
+        "status = ?": status,
+        "created_at >= ?": None if since is None else _moment(since),
+    }
+    conditions = {sql: value for sql, value in wanted.items() if value is not None}
+    sql = (
+        f"SELECT * FROM studies WHERE {' AND '.join(conditions) or '1'} "
+        "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+    )
+    return fetch(connection, sql, [*conditions.values(), -1 if limit is None else limit])
+
+
+def required_study(connection: sqlite3.Connection, study_id: str) -> Row:
+    """The study's row.
+
+    Raises:
+        InputError: there is no such study; the nearest name is told.
+    """
+    found = study(connection, study_id)
+    if found is None:
+        known = [
+            row["study_id"] for row in connection.execute("SELECT study_id FROM studies ORDER BY created_at")
+        ]
+        raise InputError(unknown_name("study_id", study_id, known))
+    return found
+
+
+def evaluations(connection: sqlite3.Connection, study_id: str) -> list[Row]:
+    """Every settled evaluation of a study in order, as `study_runs` has it: for replaying the study.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    required_study(connection, study_id)
+    return fetch(
+        connection, "SELECT * FROM study_runs WHERE study_id = ? ORDER BY evaluation_number", [study_id]
+    )
+
+
+def simulation_run(connection: sqlite3.Connection, run_id: str) -> Row | None:
+    """One row of `simulation_runs`: the dispatch's KPIs and where its files lie."""
+    rows = fetch(connection, "SELECT * FROM simulation_runs WHERE run_id = ?", [run_id])
+    return rows[0] if rows else None
+
+
+def fronts(connection: sqlite3.Connection, study_id: str) -> list[Row]:
+    """The study's fronts as recorded (size, hypervolume, run ids), by generation, the final one last.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    required_study(connection, study_id)
+    return fetch(
+        connection,
+        "SELECT * FROM pareto_fronts WHERE study_id = ? ORDER BY generation_number NULLS LAST",
+        [study_id],
+    )
+
+
+def pareto_front(connection: sqlite3.Connection, study_id: str, generation: int | None = None) -> list[Row]:
+    """The evaluations on a front, by their first objective.
+
+    Args:
+        connection: the store's.
+        study_id: the study.
+        generation: which generation's; None for the final front, or the latest while there is none.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    required_study(connection, study_id)
+    which = "generation_number = ?" if generation is not None else "? IS NULL"
+    row = connection.execute(
+        f"SELECT run_ids FROM pareto_fronts WHERE study_id = ? AND {which} "
+        "ORDER BY generation_number IS NOT NULL, generation_number DESC LIMIT 1",
+        [study_id, generation],
+    ).fetchone()
+    if row is None:
+        return []
+    return fetch(
+        connection,
+        f"SELECT * FROM study_runs WHERE run_id {IN_LIST} ORDER BY fitness, evaluation_number",
+        [row["run_ids"]],
+    )
+
+
+def convergence(connection: sqlite3.Connection, study_id: str) -> list[Row]:
+    """The study's convergence by generation, each with its front's size and hypervolume.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    required_study(connection, study_id)
+    return fetch(
+        connection,
+        "SELECT c.*, p.front_size, p.hypervolume FROM convergence_metrics c LEFT JOIN pareto_fronts p "
+        "ON p.study_id = c.study_id AND p.generation_number = c.generation_number "
+        "WHERE c.study_id = ? ORDER BY c.generation_number",
+        [study_id],
+    )
+
+
+def statistics(connection: sqlite3.Connection, study_id: str | None = None) -> list[Row]:
+    """One row: a study's evaluations in numbers, or, where no study is named, the whole database.
+
+    Times are in seconds; fitness is of the evaluations that keep the study's constraints.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    if study_id is None:
+        return [_of_database(connection)]
+    found = required_study(connection, study_id)
+    kept = [
+        *("study_id", "study_type", "study_name", "status", "progress_percent", "execution_time_seconds"),
+        *("best_fitness", "best_solution_id", "created_at", "completed_at"),
+    ]
+    sql = f"SELECT {_COUNTS}, {_MEASURES} FROM study_runs WHERE study_id = ?"
+    return [{**{name: found[name] for name in kept}, **fetch(connection, sql, [study_id])[0]}]
+
+
+_COUNTS = """count(*) AS evaluations,
+    coalesce(sum(simulation_status = 'success'), 0) AS successful,
+    coalesce(sum(simulation_status = 'failed'), 0) AS failed,
+    coalesce(sum(simulation_status = 'infeasible'), 0) AS infeasible"""
+_MEASURES = """coalesce(sum(simulation_status = 'success' AND constraint_violations <> '{}'), 0)
+        AS breaking_constraints,
+    coalesce(sum(is_pareto_optimal), 0) AS pareto_optimal,
+    coalesce(sum(json_extract(metadata_json, '$.cached_from') IS NOT NULL), 0) AS cached,
+    count(DISTINCT generation_number) AS generations,
+    avg(fitness) FILTER (WHERE constraint_violations = '{}') AS average_fitness,
+    max(fitness) FILTER (WHERE constraint_violations = '{}') AS worst_fitness,
+    sum(evaluation_time_seconds) AS evaluation_time_seconds,
+    avg(evaluation_time_seconds) AS average_evaluation_time_seconds,
+    avg(solver_time_seconds) AS average_solver_time_seconds"""
+
+
+def _of_database(connection: sqlite3.Connection) -> Row:
+    def counted(sql: str) -> dict[str, int]:
+        return {str(name): int(count) for name, count in connection.execute(sql)}
+
+    size = connection.execute(
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    ).fetchone()[0]
+    by_status = counted("SELECT status, count(*) FROM studies GROUP BY status")
+    return {
+        "studies": sum(by_status.values()),
+        "studies_by_status": by_status,
+        "studies_by_type": counted("SELECT study_type, count(*) FROM studies GROUP BY study_type"),
+        **fetch(connection, f"SELECT {_COUNTS} FROM study_runs", [])[0],
+        "simulation_runs": connection.execute("SELECT count(*) FROM simulation_runs").fetchone()[0],
+        "database_bytes": int(size),
+    }
+
+
+def fetch(connection: sqlite3.Connection, sql: str, values: list[Any] | tuple[Any, ...]) -> list[Row]:
+    """The statement's rows, decoded."""
+    return [decoded(row) for row in connection.execute(sql, values).fetchall()]
+
+
+def required_studies(connection: sqlite3.Connection, study_ids: list[str]) -> None:
+    """As `required_study`, for several.
+
+    Raises:
+        InputError: one of them does not exist.
+    """
+    sql = f"SELECT study_id FROM studies WHERE study_id {IN_LIST}"
+    found = {row["study_id"] for row in connection.execute(sql, [compact_json(study_ids)])}
+    for study_id in study_ids:
+        if study_id not in found:
+            required_study(connection, study_id)
+
+
+def _type(name: str) -> str:
+    if name not in STUDY_TYPES:
+        raise InputError(unknown_name("type", name, list(STUDY_TYPES)))
+    return STUDY_TYPES[name]
+
+
+def _moment(since: str | datetime) -> str:
+    try:
+        return utc_text(datetime.fromisoformat(since) if isinstance(since, str) else since)
+    except ValueError:
+        expected = "a date such as 2025-01-31 or 2025-01-31T12:00"
+        message = f"{since!r} is no date: write {expected}"
+        raise InputError(Finding("", "since", str(since), expected, message)) from None

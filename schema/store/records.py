@@ -1,0 +1,302 @@
+"""What is recorded: studies, evaluations before and after they are solved, generations, analyses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any, Final, Literal, Self
+
+from schema.errors import Finding, InputError
+from schema.store.values import compact_json, finite, utc_text
+
+StudyType = Literal["genetic_algorithm", "monte_carlo", "parametric", "single"]
+StudyStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
+EvaluationStatus = Literal["success", "failed", "infeasible"]
+Parameter = float | int | str | bool
+
+# What the command line calls them.
+STUDY_TYPES: Final[Mapping[str, StudyType]] = {
+    "ga": "genetic_algorithm",
+    "mc": "monte_carlo",
+    "genetic_algorithm": "genetic_algorithm",
+    "monte_carlo": "monte_carlo",
+    "parametric": "parametric",
+    "single": "single",
+}
+SIMULATION_STATUS: Final[Mapping[EvaluationStatus, str]] = {
+    "success": "completed",
+    "failed": "failed",
+    "infeasible": "infeasible",
+}
+_STUDY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,95}")
+
+
+def check_study_id(study_id: str) -> str:
+    """The id as it is, once it is known to be safe as a folder's name.
+
+    Raises:
+        InputError: it is no slug of letters, digits, `_` and `-`, 64 characters at most.
+    """
+    return _checked(study_id, _STUDY_ID, "study", 64)
+
+
+def check_run_id(run_id: str) -> str:
+    """As `check_study_id`, for a run (96 characters at most).
+
+    Raises:
+        InputError: it is no slug.
+    """
+    return _checked(run_id, _RUN_ID, "run", 96)
+
+
+def run_id_of(study_id: str, evaluation_number: int) -> str:
+    """The id of a study's evaluation, the same in `study_runs` and `simulation_runs`."""
+    return f"{study_id}-{evaluation_number:07d}"
+
+
+@dataclass(frozen=True)
+class NewStudy:
+    """A study as it is asked for.
+
+    Attributes:
+        objectives: name → `minimise` or `maximise`, in order; for Monte Carlo its outputs.
+        constraints: KPI → its bounds.
+        metadata: what else belongs to the record, such as the content's hash.
+    """
+
+    study_id: str
+    study_type: StudyType
+    study_name: str = ""
+    description: str = ""
+    base_system_config_path: str = ""
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    constraints: Mapping[str, Any] = field(default_factory=dict)
+    population_size: int | None = None
+    max_generations: int | None = None
+    max_evaluations: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        now = utc_text()
+        return {
+            "study_id": check_study_id(self.study_id),
+            "study_type": self.study_type,
+            "study_name": self.study_name or self.study_id,
+            "description": self.description,
+            "base_system_config_path": self.base_system_config_path,
+            "optimization_objective": compact_json(self.objectives),
+            "optimization_constraints": compact_json(self.constraints),
+            "population_size": self.population_size,
+            "max_generations": self.max_generations,
+            "max_evaluations": self.max_evaluations,
+            "created_at": now,
+            "updated_at": now,
+            "metadata_json": compact_json(self.metadata),
+        }
+
+
+@dataclass(frozen=True)
+class Kpis:
+    """The eight KPIs of a solved dispatch over its horizon [€, kg, shares of 1, kWh], and any others."""
+
+    total_cost: float | None = None
+    total_co2: float | None = None
+    self_consumption_rate: float | None = None
+    self_sufficiency_rate: float | None = None
+    renewable_fraction: float | None = None
+    total_generation_kwh: float | None = None
+    total_demand_kwh: float | None = None
+    net_grid_usage_kwh: float | None = None
+    other: Mapping[str, float | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, float | None]) -> Self:
+        """From a flat mapping; names that are none of the eight go to `other`."""
+        eight = {name: values[name] for name in KPI_COLUMNS if name in values}
+        return cls(**eight, other={name: values[name] for name in values if name not in eight})
+
+    def columns(self) -> dict[str, float | None]:
+        return {name: finite(getattr(self, name)) for name in KPI_COLUMNS}
+
+
+KPI_COLUMNS: Final = tuple(field.name for field in fields(Kpis) if field.name != "other")
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Where a run's files lie, relative to the results folder."""
+
+    results_path: str
+    flows_path: str
+    components_path: str
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """An evaluation that is about to be solved."""
+
+    study_id: str
+    evaluation_number: int
+    system_id: str
+    timesteps: int
+    solver_type: str
+    started_at: datetime | None = None
+
+    @property
+    def run_id(self) -> str:
+        return run_id_of(self.study_id, self.evaluation_number)
+
+    def row(self) -> dict[str, Any]:
+        now = utc_text()
+        return {
+            "run_id": self.run_id,
+            "study_id": self.study_id,
+            "system_id": self.system_id,
+            "timesteps": int(self.timesteps),
+            "timestamp": utc_text(self.started_at) if self.started_at else now,
+            "solver_type": self.solver_type,
+            "simulation_status": "running",
+            "created_at": now,
+            "updated_at": now,
+            "metadata_json": "{}",
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A settled evaluation: the design, how it ended, and the dispatch's KPIs.
+
+    Attributes:
+        parameters: dotted path → value, in the study's order.
+        objectives: name → value in natural units; empty where there is no solution.
+        fitness: the first objective, negated where it is maximised; None where there is none.
+        constraint_violations: KPI → amount by which the study's bound is broken, raw.
+        started_at: when it was begun; needed only where no `RunStart` was recorded.
+        metadata: of the evaluation (`study_runs.metadata_json`).
+    """
+
+    study_id: str
+    evaluation_number: int
+    parameters: Mapping[str, Parameter]
+    status: EvaluationStatus
+    system_id: str
+    timesteps: int
+    solver_type: str
+    generation_number: int | None = None
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    fitness: float | None = None
+    constraint_violations: Mapping[str, float] = field(default_factory=dict)
+    kpis: Kpis = field(default_factory=Kpis)
+    evaluation_time_seconds: float | None = None
+    solver_time_seconds: float | None = None
+    started_at: datetime | None = None
+    files: RunFiles | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status != "success" and (self.fitness is not None or self.objectives):
+            raise ValueError(f"{self.run_id} is {self.status}: it has no fitness and no objectives")
+
+    @property
+    def run_id(self) -> str:
+        return run_id_of(self.study_id, self.evaluation_number)
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it counts for bests and fronts: solved, and within the study's constraints."""
+        return (
+            self.status == "success" and not self.constraint_violations and finite(self.fitness) is not None
+        )
+
+    def study_run_row(self, now: str) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "study_id": self.study_id,
+            "evaluation_number": int(self.evaluation_number),
+            "generation_number": None if self.generation_number is None else int(self.generation_number),
+            "parameter_vector": compact_json(list(self.parameters.values())),
+            "parameter_names": compact_json(list(self.parameters)),
+            "fitness": finite(self.fitness),
+            "objectives": compact_json(self.objectives),
+            "constraint_violations": compact_json(self.constraint_violations),
+            "simulation_run_id": self.run_id,
+            "simulation_status": self.status,
+            "evaluation_time_seconds": finite(self.evaluation_time_seconds),
+            "solver_time_seconds": finite(self.solver_time_seconds),
+            "created_at": now,
+            "metadata_json": compact_json(self.metadata),
+        }
+
+    def simulation_run_row(self, now: str) -> dict[str, Any]:
+        files = self.files or RunFiles("", "", "")
+        return {
+            "run_id": self.run_id,
+            "study_id": self.study_id,
+            "study_run_id": self.run_id,
+            "system_id": self.system_id,
+            "timesteps": int(self.timesteps),
+            "timestamp": utc_text(self.started_at) if self.started_at else now,
+            "solver_type": self.solver_type,
+            "simulation_status": SIMULATION_STATUS[self.status],
+            **self.kpis.columns(),
+            **{name: path or None for name, path in asdict(files).items()},
+            "created_at": now,
+            "updated_at": now,
+            "metadata_json": compact_json({"kpis": self.kpis.other}) if self.kpis.other else "{}",
+        }
+
+
+@dataclass(frozen=True)
+class Front:
+    """A set of non-dominated evaluations and the hypervolume it spans."""
+
+    run_ids: Sequence[str]
+    hypervolume: float | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a generation told, once its evaluations are recorded.
+
+    Attributes:
+        front: the non-dominated evaluations so far; None where the study has one objective.
+        domination_counts: run id → how many evaluations dominate it.
+    """
+
+    study_id: str
+    generation_number: int
+    best_fitness: float | None = None
+    average_fitness: float | None = None
+    worst_fitness: float | None = None
+    fitness_std_dev: float | None = None
+    population_diversity: float | None = None
+    stagnation_count: int = 0
+    generation_time_seconds: float | None = None
+    evaluations_in_generation: int = 0
+    front: Front | None = None
+    domination_counts: Mapping[str, int] = field(default_factory=dict)
+
+    def row(self, now: str) -> dict[str, Any]:
+        numbers = [
+            *("best_fitness", "average_fitness", "worst_fitness", "fitness_std_dev"),
+            *("population_diversity", "generation_time_seconds"),
+        ]
+        return {
+            "study_id": self.study_id,
+            "generation_number": int(self.generation_number),
+            **{name: finite(getattr(self, name)) for name in numbers},
+            "stagnation_count": int(self.stagnation_count),
+            "evaluations_in_generation": int(self.evaluations_in_generation),
+            "created_at": now,
+        }
+
+
+def _checked(text: str, pattern: re.Pattern[str], kind: str, longest: int) -> str:
+    if pattern.fullmatch(text):
+        return text
+    expected = f"a letter or digit, then letters, digits, _ and -, {longest} characters at most"
+    message = f"{text!r} cannot name a {kind}: use {expected}"
+    raise InputError(Finding("", f"{kind}_id", repr(text), expected, message))

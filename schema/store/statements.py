@@ -1,0 +1,173 @@
+"""The statements behind the store's verbs; identifiers are this package's own, values are bound."""
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from schema.store.records import Front
+from schema.store.tables import JSON_COLUMNS, SIMULATION_RUNS, STUDY_RUNS
+from schema.store.values import compact_json, finite
+
+Row = dict[str, Any]
+
+# What counts for bests and fronts: solved, and within the study's constraints.
+CANDIDATE: Final = "simulation_status = 'success' AND constraint_violations = '{}' AND fitness IS NOT NULL"
+IN_LIST: Final = "IN (SELECT value FROM json_each(?))"
+
+
+def insert(table: str, columns: Iterable[str]) -> str:
+    names = list(columns)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
+
+
+def upsert(table: str, columns: Iterable[str], *, kept: Collection[str]) -> str:
+    """An insert that replaces the row of the same `run_id`, all but the kept columns."""
+    names = list(columns)
+    replaced = ", ".join(f"{name} = excluded.{name}" for name in names if name not in kept)
+    return f"{insert(table, names)} ON CONFLICT (run_id) DO UPDATE SET {replaced}"
+
+
+_START_COLUMNS: Final = (
+    *("run_id", "study_id", "system_id", "timesteps", "timestamp", "solver_type"),
+    *("simulation_status", "created_at", "updated_at", "metadata_json"),
+)
+# Fronts set them; settling an evaluation again leaves them.
+_MARKS: Final = ("is_pareto_optimal", "domination_count")
+START_RUN: Final = upsert("simulation_runs", _START_COLUMNS, kept={"run_id", "study_id", "created_at"})
+SETTLE_SIMULATION_RUN: Final = upsert(
+    "simulation_runs",
+    SIMULATION_RUNS.columns,
+    kept={"run_id", "study_id", "created_at", "timestamp"},
+)
+SETTLE_STUDY_RUN: Final = upsert(
+    "study_runs",
+    [name for name in STUDY_RUNS.columns if name not in _MARKS],
+    kept={"run_id", "study_id", "evaluation_number", "created_at"},
+)
+
+
+def decoded(row: sqlite3.Row) -> Row:
+    """The row as a dict, its JSON columns as what they hold, `parameters` beside them."""
+    result: Row = dict(row)
+    for name in JSON_COLUMNS & result.keys():
+        if result[name] is not None:
+            result[name] = json.loads(result[name])
+    if result.get("parameter_names") is not None and result.get("parameter_vector") is not None:
+        result["parameters"] = dict(zip(result["parameter_names"], result["parameter_vector"], strict=False))
+    if "is_pareto_optimal" in result:
+        result["is_pareto_optimal"] = bool(result["is_pareto_optimal"])
+    return result
+
+
+# -- studies
+
+
+def study(connection: sqlite3.Connection, study_id: str) -> Row | None:
+    row = connection.execute("SELECT * FROM studies WHERE study_id = ?", [study_id]).fetchone()
+    return None if row is None else decoded(row)
+
+
+def taken_id(connection: sqlite3.Connection, study_id: str) -> str | None:
+    """The study whose id differs from this one in case at most: folders may not tell them apart."""
+    row = connection.execute(
+        "SELECT study_id FROM studies WHERE study_id = ? COLLATE NOCASE", [study_id]
+    ).fetchone()
+    return None if row is None else str(row["study_id"])
+
+
+def update_study(connection: sqlite3.Connection, study_id: str, changes: Mapping[str, Any]) -> None:
+    changed = ", ".join(f"{name} = :{name}" for name in changes)
+    connection.execute(
+        f"UPDATE studies SET {changed} WHERE study_id = :study_id", {**changes, "study_id": study_id}
+    )
+
+
+def delete_study(connection: sqlite3.Connection, study_id: str) -> None:
+    connection.execute("DELETE FROM studies WHERE study_id = ?", [study_id])
+
+
+# -- evaluations
+
+
+def count_study_runs(connection: sqlite3.Connection, run_ids: Collection[str]) -> int:
+    """How many of these evaluations are recorded already."""
+    sql = f"SELECT count(*) FROM study_runs WHERE run_id {IN_LIST}"
+    return int(connection.execute(sql, [compact_json(list(run_ids))]).fetchone()[0])
+
+
+def best_of_others(
+    connection: sqlite3.Connection, study_id: str, run_ids: Collection[str]
+) -> tuple[float | None, str | None]:
+    """The study's best fitness and its run, these evaluations left out."""
+    sql = (
+        f"SELECT fitness, run_id FROM study_runs WHERE study_id = ? AND {CANDIDATE} "
+        f"AND run_id NOT {IN_LIST} ORDER BY fitness LIMIT 1"
+    )
+    row = connection.execute(sql, [study_id, compact_json(list(run_ids))]).fetchone()
+    return (None, None) if row is None else (row["fitness"], row["run_id"])
+
+
+def settle_interrupted(connection: sqlite3.Connection, study_id: str, now: str) -> list[str]:
+    """Runs left `running` have failed; those that were being run again get back their recorded status."""
+    rows = connection.execute(
+        "UPDATE simulation_runs SET updated_at = ?, simulation_status = coalesce((SELECT "
+        "CASE e.simulation_status WHEN 'success' THEN 'completed' ELSE e.simulation_status END "
+        "FROM study_runs e WHERE e.simulation_run_id = simulation_runs.run_id), 'failed'), "
+        "metadata_json = json_set(coalesce(metadata_json, '{}'), '$.interrupted', json('true')) "
+        "WHERE study_id = ? AND simulation_status = 'running' RETURNING run_id",
+        [now, study_id],
+    ).fetchall()
+    return sorted(str(row["run_id"]) for row in rows)
+
+
+# -- generations and fronts
+
+
+def replace_convergence(connection: sqlite3.Connection, row: Row) -> None:
+    connection.execute(
+        "DELETE FROM convergence_metrics "
+        "WHERE study_id = :study_id AND generation_number = :generation_number",
+        row,
+    )
+    connection.execute(insert("convergence_metrics", row), row)
+
+
+def replace_front(
+    connection: sqlite3.Connection, study_id: str, generation: int | None, front: Front, now: str
+) -> None:
+    """Write the front of a generation (None: the final one) and mark its evaluations, and no others."""
+    run_ids = compact_json(list(front.run_ids))
+    row = {
+        "study_id": study_id,
+        "generation_number": None if generation is None else int(generation),
+        "front_size": len(front.run_ids),
+        "hypervolume": finite(front.hypervolume),
+        "run_ids": run_ids,
+        "created_at": now,
+    }
+    connection.execute(
+        "DELETE FROM pareto_fronts WHERE study_id = :study_id AND generation_number IS :generation_number",
+        row,
+    )
+    connection.execute(insert("pareto_fronts", row), row)
+    connection.execute(
+        f"UPDATE study_runs SET is_pareto_optimal = 0 "
+        f"WHERE study_id = ? AND is_pareto_optimal = 1 AND run_id NOT {IN_LIST}",
+        [study_id, run_ids],
+    )
+    connection.execute(
+        f"UPDATE study_runs SET is_pareto_optimal = 1 "
+        f"WHERE study_id = ? AND is_pareto_optimal = 0 AND run_id {IN_LIST}",
+        [study_id, run_ids],
+    )
+
+
+def set_domination(connection: sqlite3.Connection, counts: Mapping[str, int]) -> None:
+    connection.executemany(
+        "UPDATE study_runs SET domination_count = ? WHERE run_id = ?",
+        [(int(count), run_id) for run_id, count in counts.items()],
+    )
