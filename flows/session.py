@@ -33,6 +33,7 @@ import json
 import logging
 import os
 import platform
+import queue
 import signal
 import socket
 import subprocess
@@ -42,14 +43,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 # Read while prefect is being imported, where it would print a notice and report a first use.
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 START_SECONDS = 180.0  # a first start migrates a database, perhaps on a busy machine
-DRAIN_SECONDS = 60.0  # for sending what this process still holds
+DRAIN_SECONDS = 10.0  # after which a server that takes events slowly is asked whether it is still there
 STUCK_SECONDS = 15.0  # the server gives up on a backlog that does not shrink
 STOP_SECONDS = 300.0  # for writing down a long backlog; then the server is killed
 POLL_SECONDS = 0.1
@@ -84,8 +85,16 @@ class PrefectSession:
     notice: str | None = None
 
 
-class ServerStartError(RuntimeError):
-    """Prefect's server did not come up; the message says why and what to do."""
+class ServerError(RuntimeError):
+    """Prefect's server failed; the message tells a user how and what to do."""
+
+
+class ServerStartError(ServerError):
+    """It did not come up; nothing was run."""
+
+
+class ServerLostError(ServerError):
+    """It went away during the run."""
 
 
 @contextlib.contextmanager
@@ -94,7 +103,9 @@ def prefect_session() -> Iterator[PrefectSession]:
 
     Raises:
         ServerStartError: there was none and none could be started.
+        ServerLostError: the flow could not reach it any more.
     """
+    import httpx
     from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
     # A second thread has the environment of an open session, but not its settings.
@@ -114,9 +125,15 @@ def prefect_session() -> Iterator[PrefectSession]:
             session = PrefectSession(api_url, None, started, notice or None)
         stack.enter_context(_environment(_client_environment(session.api_url)))
         stack.enter_context(temporary_settings({PREFECT_API_URL: session.api_url}))
-        stack.callback(_drain)
-        _drain()  # a worker left from before would send this run's events to where it was connected
-        yield session
+        stack.callback(_drain, session.api_url)
+        _drain(session.api_url)  # a worker left from before would send this run's events to its own server
+        try:
+            yield session
+        except httpx.TransportError as error:
+            raise ServerLostError(
+                f"Prefect's server at {session.api_url} went away during the run. "
+                "What was evaluated is kept: run it again with --resume."
+            ) from error
 
 
 # -- finding a server
@@ -336,7 +353,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet_console() -> Iterator[None]:
     """Keep what Prefect says of itself off the console; what flows log as a warning passes."""
-    import prefect
+    import prefect.main
 
     package = str(Path(prefect.__file__).parent)
 
@@ -356,16 +373,34 @@ def _quiet_console() -> Iterator[None]:
             handler.removeFilter(is_ours)
 
 
-def _drain() -> None:
+def _drain(api_url: str) -> None:
     """Send the events and log lines which Prefect's workers in this process still hold."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
     for worker in (EventsWorker, APILogWorker):
+        services: list[Any] = list(worker._instances.values())  # type: ignore[misc] # noqa: SLF001
         # In a thread, since under a running event loop, as in a notebook, it would only hand out a coroutine.
-        draining = threading.Thread(target=worker.drain_all, args=(DRAIN_SECONDS,), daemon=True)
+        draining = threading.Thread(target=worker.drain_all, daemon=True)
         draining.start()
-        draining.join()
+        draining.join(DRAIN_SECONDS)
+        while draining.is_alive() and _answers(api_url):
+            draining.join(DRAIN_SECONDS)
+        if draining.is_alive():
+            for service in services:
+                _discard(service._queue)  # noqa: SLF001
+            draining.join(3 * DRAIN_SECONDS)
+
+
+def _discard(pending: queue.Queue[Any]) -> None:
+    """Drop what a server that is gone can no longer take.
+
+    Prefect tries each event for seven seconds, also while the interpreter exits: hours for a study.
+    """
+    with contextlib.suppress(queue.Empty):
+        while True:
+            pending.get_nowait()
+    pending.put_nowait(None)  # its end, as Prefect marks it
 
 
 # -- the server's process
