@@ -27,6 +27,7 @@ _MAXIMISED: Final = frozenset(
     {"self_consumption_rate", "self_sufficiency_rate", "renewable_fraction", "total_generation_kwh"}
 )
 _JOINED: Final = "study_runs e LEFT JOIN simulation_runs s ON s.run_id = e.simulation_run_id"
+_IN_ORDER: Final = _JOINED.replace("e LEFT", "e INDEXED BY idx_study_runs_study_id_evaluation_number LEFT")
 # Users may speak of either table's word for it.
 _STATUS: Final[Mapping[str, str]] = {"completed": "success"}
 
@@ -51,7 +52,7 @@ def runs(
         generation: of which generation.
         where: filters on columns, parameters and objectives, see `schema.store.where`.
         order_by: a column, parameter or objective, ` desc` behind it for the largest first; by study and
-            evaluation unless told.
+            evaluation unless told, what is in progress first.
         limit: how many at most; None for all.
         offset: how many to leave out first.
 
@@ -61,18 +62,16 @@ def runs(
     terms = parse_where(where)
     view = _view(connection, study_ids)
     name, descending = _order(order_by)
-    parts = [_evaluations(view, terms, status, generation, name)]
+    parts = [] if status == "running" else [_evaluations(view, terms, status, generation, name)]
     bare = view.bare()
     named = {term.name for term in terms} | ({name} if name else set())
     if generation is None and named <= bare.scope.columns.keys() and not named & view.of_evaluations:
         parts.append(_bare_runs(bare, terms, status, name))
-    order = (
-        "sort_key DESC, study_id, evaluation_number"
-        if descending
-        else "sort_key, study_id, evaluation_number"
-    )
-    if name is None:
-        order = "study_id, evaluation_number"
+    if not parts:
+        return []
+    order = "study_id, evaluation_number"
+    if name is not None:
+        order = f"sort_key {'DESC' if descending else 'ASC'} NULLS LAST, {order}"
     sql = " UNION ALL ".join(part.sql for part in parts)
     values = [value for part in parts for value in part.values]
     page = [-1 if limit is None else limit, offset]
@@ -114,12 +113,18 @@ def best_designs(
     conditions = joined(
         [
             *view.within("e"),
-            Fragment(CANDIDATE.replace("simulation_status", "e.simulation_status")),
+            Fragment(CANDIDATE),
             Fragment(f"{key.sql} IS NOT NULL", key.values),
             *(view.scope.condition(term) for term in terms),
         ]
     )
-    sql, values = view.select(key, _JOINED, conditions)
+    source = _JOINED
+    if key.sql.startswith("s.") and not study_ids:
+        # Through all studies the KPI's own index leads the way; SQLite has to be told.
+        source = "simulation_runs s CROSS JOIN study_runs e ON e.simulation_run_id = s.run_id"
+    elif study_ids and key.sql != "e.fitness":
+        source = _IN_ORDER
+    sql, values = view.select(key, source, conditions)
     return _without_key(fetch(connection, f"{sql} ORDER BY {order} LIMIT ?", [*values, n]))
 
 
@@ -157,9 +162,12 @@ class _View:
 
     def is_fitness(self, name: str) -> bool:
         """Whether the fitness orders designs just as this does: then its index can be used."""
-        return name == "fitness" or (
-            bool(self.directions) and all(next(iter(d), None) == name for d in self.directions)
-        )
+        first = bool(self.directions) and all(next(iter(d), None) == name for d in self.directions)
+        return name == "fitness" or (first and not self.is_kpi_of_all(name))
+
+    def is_kpi_of_all(self, name: str) -> bool:
+        """Whether a KPI's own index finds it: it knows no studies, the fitness' index knows no others."""
+        return not self.study_ids and self.scope.columns.get(name, ("", ""))[0].startswith("s.")
 
     def direction(self, name: str) -> Direction:
         told = {directions[name] for directions in self.directions if name in directions}
@@ -172,7 +180,7 @@ class _View:
 
     def key(self, name: str) -> Fragment:
         """What designs are ordered by: an objective, a parameter, or a numeric column."""
-        if name in self.scope.objectives:
+        if name in self.scope.objectives and not self.is_kpi_of_all(name):
             return objective(name)
         numeric = {key: column for key, column in self.scope.columns.items() if column[1] != "TEXT"}
         return Scope(numeric, self.scope.layouts, self.scope.objectives).operand(name, "by")
@@ -239,11 +247,16 @@ def _evaluations(
     if generation is not None:
         wanted.append(Fragment("e.generation_number = ?", (generation,)))
     wanted += [view.scope.condition(term) for term in terms]
-    return _selected(view, _JOINED, wanted, order)
+    source = _JOINED
+    if order is None and not view.study_ids:
+        # All of these indexes begin alike: left alone, SQLite sorts each study by another one.
+        source = _IN_ORDER
+    return _selected(view, source, wanted, order)
 
 
 def _bare_runs(view: _View, terms: Sequence[Term], status: str | None, order: str | None) -> Fragment:
-    wanted = [Fragment("s.study_run_id IS NULL"), *view.within("s")]
+    # The plus keeps SQLite to the index of study_run_id: few runs have none, a study may have many.
+    wanted = [Fragment("s.study_run_id IS NULL"), *view.within("+s")]
     if status is not None:
         told = [word for word, other in _STATUS.items() if status in {word, other}] or [status]
         wanted.append(Fragment("s.simulation_status = ?", (told[0],)))

@@ -15,7 +15,10 @@ from schema.store.values import compact_json, finite
 Row = dict[str, Any]
 
 # What counts for bests and fronts: solved, and within the study's constraints.
-CANDIDATE: Final = "simulation_status = 'success' AND constraint_violations = '{}' AND fitness IS NOT NULL"
+# The plus: an index of the fitness is worth nothing where the order is another, and is found without it.
+CANDIDATE: Final = (
+    "e.simulation_status = 'success' AND e.constraint_violations = '{}' AND +e.fitness IS NOT NULL"
+)
 IN_LIST: Final = "IN (SELECT value FROM json_each(?))"
 
 
@@ -104,7 +107,7 @@ def best_of_others(
 ) -> tuple[float | None, str | None]:
     """The study's best fitness and its run, these evaluations left out."""
     sql = (
-        f"SELECT fitness, run_id FROM study_runs WHERE study_id = ? AND {CANDIDATE} "
+        f"SELECT fitness, run_id FROM study_runs e WHERE study_id = ? AND {CANDIDATE} "
         f"AND run_id NOT {IN_LIST} ORDER BY fitness LIMIT 1"
     )
     row = connection.execute(sql, [study_id, compact_json(list(run_ids))]).fetchone()

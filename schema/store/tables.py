@@ -29,6 +29,7 @@ class Table:
     """One table: its key first, then its columns.
 
     Attributes:
+        only: indexes that hold a part of the rows, and which.
         filled: columns that are never NULL, with the value they start from.
     """
 
@@ -38,12 +39,16 @@ class Table:
     references: Sequence[Reference] = ()
     indexes: Sequence[tuple[str, ...]] = ()
     filled: Mapping[str, str | int] = field(default_factory=dict)
+    only: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
     def create(self, db: Database) -> None:
         # By hand: sqlite-utils has no tables that point to each other.
         db.execute(self.ddl())
         for columns in self.indexes:
-            db.table(self.name).create_index(columns)
+            name = "_".join(["idx", self.name, *columns])
+            db.execute(
+                f"CREATE INDEX {name} ON {self.name} ({', '.join(columns)}) {self.only.get(columns, '')}"
+            )
 
     def ddl(self) -> str:
         parts = [self._column(name) for name in self.columns]
@@ -126,6 +131,8 @@ STUDY_RUNS = Table(
         ("simulation_run_id",),
     ],
     filled={"is_pareto_optimal": 0},
+    # Marked evaluations are few: an index of all would cost more than it finds.
+    only={("study_id", "is_pareto_optimal"): "WHERE is_pareto_optimal = 1"},
 )
 
 PARETO_FRONTS = Table(

@@ -31,11 +31,11 @@ def compact_json(value: Any) -> str:
 
 
 def utc_text(moment: datetime | None = None) -> str:
-    """ISO-8601 in UTC to the millisecond; now unless told. A time without a zone is taken as UTC."""
+    """ISO-8601 in UTC to the second; now unless told. A time without a zone is taken as UTC."""
     moment = moment or datetime.now(UTC)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _dumps(value: Any) -> str:
