@@ -134,6 +134,10 @@ def _read_csv(path: Path, name: str, field: str) -> Table:
     import pandas as pd
 
     try:
+        with path.open(encoding="utf-8-sig") as lines:
+            titles = lines.readline()
+        if ";" in titles and "," not in titles:
+            raise _unreadable(name, "CSV", field, "its columns are separated by ';'; write it with commas")
         with warnings.catch_warnings():
             # Rows longer than the header: pandas would cut them off.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -149,8 +153,6 @@ def _read_csv(path: Path, name: str, field: str) -> Table:
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
         raise _unreadable(name, "CSV", field, error) from None
     header = [str(title).strip() for title in raw.iloc[0]]
-    if len(header) == 1 and ";" in header[0]:
-        raise _unreadable(name, "CSV", field, "its columns are separated by ';'; write it with commas")
     data = raw.iloc[1:].set_axis(header, axis="columns")
     return Table(name, _without_blank_end(data), first_line=2)
 
@@ -310,12 +312,12 @@ def _matched(table: Table, times: pd.DatetimeIndex, index: pd.DatetimeIndex, fie
 
 
 def _step_of(times: pd.DatetimeIndex) -> float | None:
-    """The most frequent distance between stamps [min]; None for a single one."""
+    """The most frequent distance between stamps, the longest of several [min]; None for a single stamp."""
     if len(times) < 2:
         return None
     distances = np.diff(np.unique(times.as_unit("ns").asi8)) / 60e9
     values, counts = np.unique(distances, return_counts=True)
-    return float(values[np.argmax(counts)]) if values.size else None
+    return float(values[counts == counts.max()].max()) if values.size else None
 
 
 def _refuse_doubles(table: Table, times: pd.DatetimeIndex, index: pd.DatetimeIndex, field: str) -> None:
