@@ -22,13 +22,20 @@ def locate(name: str, folder: Path, field: str) -> Path:
     if name.startswith(PACKAGE_PREFIX):
         return _packaged(name, field)
     path = folder / name
-    if not path.is_file():
+    if not _is_file(path):
         raise Refusal(
             Fault(
                 field, name, "a file relative to the system file", f"there is no file {name}; check the path"
             )
         )
     return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the file system, a folder closed to us
+        return False
 
 
 def _packaged(name: str, field: str) -> Path:

@@ -128,6 +128,10 @@ def test_a_missing_file_is_told_by_its_name(tmp_path):
     assert finding.found == "house.csv"
 
 
+def test_a_name_that_no_file_can_have_is_a_missing_file(tmp_path):
+    assert "there is no file" in refused(tmp_path, LOAD | {"file": "x" * 5000 + ".csv"}).message
+
+
 def test_a_missing_column_is_told_with_the_one_that_may_be_meant(tmp_path):
     write(tmp_path, hourly("2019-03-04", range(4), "time,Load_kW"))
     finding = refused(tmp_path, LOAD)
