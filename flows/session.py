@@ -34,6 +34,7 @@ import logging
 import os
 import platform
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -255,12 +256,16 @@ def _start(folder: Path) -> tuple[IO[str], bool]:
     address.close()
     path.unlink(missing_ok=True)
     process.kill()
-    said = log.read_text(errors="replace").split("\n")
-    reason = next((line.strip() for line in reversed(said) if line.strip()), "it gave no reason")
     raise ServerStartError(
-        f"Prefect's server did not start: {reason} (its log: {log}). "
-        "If another version of Prefect keeps its records there, set PREFECT_HOME to a folder of its own."
+        f"Prefect's server did not start: {_last_error(log)} (its log: {log}). If another version of Prefect "
+        "keeps its records there, or they are damaged, set PREFECT_HOME to a folder of its own."
     )
+
+
+def _last_error(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    return (errors or lines or ["it gave no reason"])[-1]
 
 
 def _wait_until_healthy(address: IO[str], process: subprocess.Popen[bytes] | None = None) -> bool:

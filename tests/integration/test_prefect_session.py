@@ -49,6 +49,31 @@ with prefect_session() as session:
 
     study(int(sys.argv[2]))
 """
+OPEN = """
+import json, sys
+from flows.session import prefect_session
+
+with prefect_session() as session:"""
+FAILING_RUN = """
+from flows.session import prefect_session
+
+with prefect_session():
+    from prefect import flow, get_run_logger, task
+
+    @task
+    def evaluate():
+        raise ValueError("no such design")
+
+    @flow
+    def study():
+        get_run_logger().warning("one design failed")
+        evaluate()
+
+    try:
+        study()
+    except ValueError as error:
+        print(error)
+"""
 FACTS = """
     print(json.dumps([session.api_url, session.ui_url, session.started, session.notice]), flush=True)
 """
@@ -174,9 +199,8 @@ def test_a_configured_server_that_does_not_answer_is_told_and_replaced(
 ) -> None:
     """The same run keeps the user's own retention and is interrupted at the keyboard."""
     dead = f"http://127.0.0.1:{free_port()}/api"
-    script = "import json, sys\nfrom flows.session import prefect_session\nwith prefect_session() as session:"
     settings = {"PREFECT_API_URL": dead, "PREFECT_EVENTS_RETENTION_PERIOD": "P30D"}
-    with home.start(script + FACTS + WAIT, **settings) as run:
+    with home.start(OPEN + FACTS + WAIT, **settings) as run:
         api_url, ui_url, started, notice = facts(run)
         assert started
         assert ui_url is None
@@ -226,9 +250,26 @@ def test_a_run_uses_the_configured_server(home: Home, server_port: int) -> None:
 def test_a_run_finds_the_server_that_keeps_its_records_without_being_told(
     home: Home, server_port: int
 ) -> None:
-    out, err = home.run(RUN + FACTS, "neighbour", 20, PREFECT_SERVER_API_PORT=str(server_port))
+    out, err = home.run(OPEN + FACTS, PREFECT_SERVER_API_PORT=str(server_port))
     assert json.loads(out)[0] == f"http://127.0.0.1:{server_port}/api"
     assert err == ""
+
+
+def test_warnings_of_a_flow_reach_the_screen_and_tracebacks_do_not(home: Home, server_port: int) -> None:
+    out, err = home.run(FAILING_RUN, PREFECT_API_URL=f"http://127.0.0.1:{server_port}/api")
+    assert out == "no such design\n"
+    (line,) = err.splitlines()
+    assert line.endswith("one design failed")
+
+
+def test_a_progress_that_prefect_cannot_take_is_told_once(tmp_path: Path) -> None:
+    script = (
+        "import prefect.main\nfrom flows.artifacts import ProgressArtifact\n"
+        "progress = ProgressArtifact('house')\nprogress.update(50)\nprogress.update(100)"
+    )
+    dead = f"http://127.0.0.1:{free_port()}/api"
+    _, err = Home(tmp_path / "prefect").run(script, PREFECT_API_URL=dead)
+    assert err.count("cannot be shown in the Prefect UI") == 1
 
 
 def test_records_that_have_no_place_are_refused_in_a_plain_sentence(tmp_path: Path) -> None:
@@ -240,6 +281,20 @@ def test_records_that_have_no_place_are_refused_in_a_plain_sentence(tmp_path: Pa
     )
     out, _ = Home(taken).run(script)
     assert "Set PREFECT_HOME to a writable folder." in out
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_start_says_why_in_a_plain_sentence(tmp_path: Path) -> None:
+    (tmp_path / "prefect.db").write_text("not a database, but long enough to be taken for one")
+    script = (
+        "from flows.session import ServerStartError, prefect_session\n"
+        "try:\n    prefect_session().__enter__()\nexcept ServerStartError as error:\n    print(error)"
+    )
+    damaged = Home(tmp_path)
+    out, err = damaged.run(script)
+    assert "file is not a database" in out
+    assert err == ""
+    damaged.wait_until_alone()
 
 
 def test_our_server_has_the_settings_of_prefect_toml() -> None:
