@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from schema.errors import Finding, InputError
 from schema.store import migrations
 from schema.store.locks import waited_for
 
 FILE_NAME = "simulation_index.sqlite"
 LOCKS_FOLDER = ".locks"
+RUNS_FOLDER = "simulation_runs"
 BUSY_TIMEOUT_SECONDS = 60.0
 
 
-def open_database(results_dir: Path, *, read_only: bool = False) -> Database:
+def open_database(results_dir: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """The folder's database, made or migrated where needed; a reader changes nothing.
 
     Raises:
@@ -42,21 +41,21 @@ def _make_folder(results_dir: Path) -> None:
     (results_dir / LOCKS_FOLDER).mkdir(parents=True, exist_ok=True)
 
 
-def _open_to_write(file: Path) -> Database:
-    db = _connected(str(file), uri=False)
+def _open_to_write(file: Path) -> sqlite3.Connection:
+    connection = _connected(str(file), uri=False)
     try:
-        db.conn.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA journal_mode=WAL")
         # FULL: a commit that was acknowledged outlives a power cut.
-        db.conn.execute("PRAGMA synchronous=FULL")
-        _check_version(db, file)
-        migrations.migrate(db, file)
+        connection.execute("PRAGMA synchronous=FULL")
+        _check_version(connection, file)
+        migrations.migrate(connection, file)
     except BaseException:
-        db.close()
+        connection.close()
         raise
-    return db
+    return connection
 
 
-def _open_to_read(file: Path) -> Database:
+def _open_to_read(file: Path) -> sqlite3.Connection:
     if not file.is_file():
         message = f"there are no results in {file.parent}: run a study first, or name another results folder"
         raise InputError(Finding(str(file.parent), "", "no database", f"a folder with {FILE_NAME}", message))
@@ -65,17 +64,17 @@ def _open_to_read(file: Path) -> Database:
         if not os.access(file.parent, os.W_OK) and not file.with_name(file.name + "-wal").exists():
             # WAL readers write a shared-memory file; in a folder nobody writes to they need none.
             address += "&immutable=1"
-        db = _connected(address, uri=True)
+        connection = _connected(address, uri=True)
         try:
-            _check_version(db, file)
-            _check_current(db, file)
+            _check_version(connection, file)
+            _check_current(connection, file)
         except BaseException:
-            db.close()
+            connection.close()
             raise
-        return db
+        return connection
 
 
-def _connected(address: str, *, uri: bool) -> Database:
+def _connected(address: str, *, uri: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         address,
         uri=uri,
@@ -85,26 +84,27 @@ def _connected(address: str, *, uri: bool) -> Database:
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys=ON")
-    return Database(connection, execute_plugins=False)
+    return connection
 
 
-def _check_version(db: Database, file: Path) -> None:
+def _check_version(connection: sqlite3.Connection, file: Path) -> None:
     known = migrations.names()
-    unknown = [name for name in migrations.applied(db) if name not in known]
+    unknown = [name for name in migrations.applied(connection) if name not in known]
     if unknown:
         message = (
             f"{file} was written by a newer version ({unknown[-1]}): update this installation, "
             "or use another results folder"
         )
         raise InputError(Finding(str(file), "", unknown[-1], f"{known[-1]} or older", message))
-    found = db.table_names()
-    if found and not migrations.applied(db):
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    found = [str(row["name"]) for row in rows]
+    if found and not migrations.applied(connection):
         message = f"{file} is a database of something else: move it away, or use another results folder"
         raise InputError(Finding(str(file), "", ", ".join(found[:5]), "a results database", message))
 
 
-def _check_current(db: Database, file: Path) -> None:
-    taken, known = migrations.applied(db), migrations.names()
+def _check_current(connection: sqlite3.Connection, file: Path) -> None:
+    taken, known = migrations.applied(connection), migrations.names()
     if len(taken) < len(known):
         found = taken[-1] if taken else "an empty file"
         message = f"{file} is of an older version: bring it up to date with `ecosystemiser db migrate`"

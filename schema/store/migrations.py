@@ -6,37 +6,49 @@ Each step is committed in one transaction together with the record that it was t
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+from typing import TYPE_CHECKING, Final
 
 from schema.store import tables
 from schema.store.values import utc_text
 
-MIGRATIONS = Migrations("ecosystemiser")
+if TYPE_CHECKING:
+    # It loads pandas: a second that only a database in need of a step should cost.
+    from sqlite_utils import Database
+
+Step = Callable[["Database"], None]
+
+_SET: Final = "ecosystemiser"
 
 
-@MIGRATIONS()
 def m001_first_tables(db: Database) -> None:
     for table in tables.FIRST_TABLES:
-        table.create(db)
+        for statement in table.statements():
+            db.execute(statement)
 
 
-def names(migrations: Migrations = MIGRATIONS) -> list[str]:
+STEPS: Final[Sequence[Step]] = (m001_first_tables,)
+
+
+def names(steps: Sequence[Step] = STEPS) -> list[str]:
     """Every step that this version knows, in order."""
-    fresh = Database(memory=True)
-    with closing(fresh.conn):
-        return [step.name for step in migrations.pending(fresh)]
+    return [step.__name__ for step in steps]
 
 
-def applied(db: Database, migrations: Migrations = MIGRATIONS) -> list[str]:
+def applied(connection: sqlite3.Connection) -> list[str]:
     """The steps that the database has taken, in order; it is not changed."""
-    return [step.name for step in migrations.applied(db)]
+    there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlite_migrations'"
+    if connection.execute(there).fetchone() is None:
+        return []
+    taken = connection.execute(
+        "SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", [_SET]
+    )
+    return [str(row["name"]) for row in taken]
 
 
-def migrate(db: Database, file: Path, migrations: Migrations = MIGRATIONS) -> Path | None:
+def migrate(connection: sqlite3.Connection, file: Path, steps: Sequence[Step] = STEPS) -> Path | None:
     """Bring the database up to this version.
 
     Where there is something to lose, a copy of the file is set aside first.
@@ -44,23 +56,33 @@ def migrate(db: Database, file: Path, migrations: Migrations = MIGRATIONS) -> Pa
     Returns:
         The copy, or None where none was needed.
     """
-    if not migrations.pending(db):
+    taken = applied(connection)
+    if set(names(steps)) <= set(taken):
         return None
-    taken = applied(db, migrations)
-    copy = set_aside(db.conn, file, taken[-1]) if taken else None
+    copy = set_aside(connection, file, taken[-1]) if taken else None
     # Off while tables are rebuilt, or dropping the old one would cascade; it cannot change in a transaction.
-    db.conn.execute("PRAGMA foreign_keys=OFF")
+    connection.execute("PRAGMA foreign_keys=OFF")
     try:
-        migrations.apply(db)
+        _apply(connection, steps)
     finally:
-        db.conn.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA foreign_keys=ON")
     return copy
 
 
 def set_aside(connection: sqlite3.Connection, file: Path, version: str) -> Path:
     """Copy the database, its write-ahead log included, beside the file."""
-    moment = utc_text().replace(":", "").replace(".", "")
+    moment = utc_text().replace(":", "")
     copy = file.with_name(f"{file.stem}.{version}.{moment}{file.suffix}")
     with closing(sqlite3.connect(copy)) as target:
         connection.backup(target)
     return copy
+
+
+def _apply(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations(_SET)
+    for step in steps:
+        migrations(name=step.__name__)(step)
+    migrations.apply(Database(connection, execute_plugins=False))

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from schema.errors import Finding, InputError
 from schema.store import locks, queries, statements
-from schema.store.database import LOCKS_FOLDER, open_database
+from schema.store.database import LOCKS_FOLDER, RUNS_FOLDER, open_database
 from schema.store.errors import StoreError
 from schema.store.records import (
     Evaluation,
@@ -26,7 +24,6 @@ from schema.store.records import (
     check_study_id,
 )
 from schema.store.statements import Row
-from schema.store.timeseries import RUNS_FOLDER
 from schema.store.values import compact_json, finite, utc_text
 
 # What a flow may change of its study while it runs.
@@ -44,9 +41,9 @@ class Store:
     Every verb raises `StoreError` where the database cannot take it (disk full, locked for too long).
     """
 
-    def __init__(self, results_dir: Path, db: Database) -> None:
+    def __init__(self, results_dir: Path, connection: sqlite3.Connection) -> None:
         self.results_dir = results_dir
-        self._db = db
+        self.connection = connection
         self._turn = threading.RLock()
 
     @classmethod
@@ -59,12 +56,8 @@ class Store:
         folder = Path(results_dir)
         return cls(folder, open_database(folder, read_only=read_only))
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        return self._db.conn
-
     def close(self) -> None:
-        self._db.close()
+        self.connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -252,13 +245,13 @@ class Store:
                 yield connection
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
-                self._db.rollback()
+                connection.rollback()
                 raise StoreError(
                     f"the database in {self.results_dir} did not take it ({error}); nothing of it was "
                     "recorded: see that the disk has space and that no other program holds the file"
                 ) from error
             except BaseException:
-                self._db.rollback()
+                connection.rollback()
                 raise
 
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlite_utils import Database
-
 _SQL_TYPES: Final = {str: "TEXT", int: "INTEGER", float: "REAL"}
 
 
@@ -41,16 +39,17 @@ class Table:
     filled: Mapping[str, str | int] = field(default_factory=dict)
     only: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
-    def create(self, db: Database) -> None:
-        # By hand: sqlite-utils has no tables that point to each other.
-        db.execute(self.ddl())
+    def statements(self) -> list[str]:
+        """What makes the table and its indexes."""
+        # By hand: sqlite-utils cannot make tables that point to each other.
+        made = [self._table()]
         for columns in self.indexes:
             name = "_".join(["idx", self.name, *columns])
-            db.execute(
-                f"CREATE INDEX {name} ON {self.name} ({', '.join(columns)}) {self.only.get(columns, '')}"
-            )
+            part = self.only.get(columns, "")
+            made.append(f"CREATE INDEX {name} ON {self.name} ({', '.join(columns)}) {part}")
+        return made
 
-    def ddl(self) -> str:
+    def _table(self) -> str:
         parts = [self._column(name) for name in self.columns]
         for r in self.references:
             parts.append(

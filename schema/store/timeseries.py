@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schema.errors import Finding, InputError
+from schema.store.database import RUNS_FOLDER
 from schema.store.records import RunFiles, check_run_id, check_study_id
 from schema.store.values import compact_json
 
-RUNS_FOLDER: Final = "simulation_runs"
 Series = Literal["flows", "components"]
 # Four weeks of hours: one week of a run lies in one or two row groups, the others stay unread.
 _ROWS_PER_GROUP: Final = 672
