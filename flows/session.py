@@ -14,7 +14,8 @@ and lives as long as any of them. The operating system keeps the count: every se
 lock on one file, which is gone with its process however that ends. When the server can lock the file
 alone it writes down what it still has in its queues and leaves. So an interrupted or killed run leaves
 no process behind, and what it had sent is still recorded. The database is the one of `PREFECT_HOME`:
-a later `prefect server start` shows these runs in its UI; our own server has none.
+a later `prefect server start` shows these runs in its UI; our own server has none and keeps no feed of
+events.
 Hosts that share a home directory each start a server on it: give them `PREFECT_HOME`s of their own or
 one configured server, since SQLite cannot be shared over a network.
 
@@ -54,18 +55,19 @@ START_SECONDS = 180.0  # a first start migrates a database, perhaps on a busy ma
 DRAIN_SECONDS = 10.0  # after which a server that takes events slowly is asked whether it is still there
 STUCK_SECONDS = 15.0  # the server gives up on a backlog that does not shrink
 STOP_SECONDS = 300.0  # for writing down a long backlog; then the server is killed
+SETTLE_SECONDS = 2.0  # for the recorder to write a batch on its own; stopping it writes one more, not two
 POLL_SECONDS = 0.1
 
 SERVER_SETTINGS = {
-    # What prefect.toml says, for wherever the user stands; a user's own settings win over these.
+    # For wherever the user stands, since Prefect reads prefect.toml from there; a user's own settings win.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # One by one, task runs are recorded slower than they end, and a full queue drops them.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "1000",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1.0",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
-    # Events are the chatter of task states and outgrow the runs (PrefectHQ/prefect#16906).
-    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P1D",
+    # Runs, states, logs and artifacts are recorded without it. The feed of events costs three quarters of
+    # the database and half of the recorder's time, and keeping it would also delete a user's old events.
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
 }
 
 
@@ -440,7 +442,8 @@ async def _serve_users(listener: socket.socket, address: IO[str], users: IO[str]
     server = uvicorn.Server(config)
 
     async def leave_when_alone() -> None:
-        while _is_wanted(address) and not _try_lock(users):  # noqa: ASYNC110 - a file lock sends no event
+        while _is_wanted(address) and not _try_lock(users):
+            _keep_all_events()
             await asyncio.sleep(POLL_SECONDS)
         await _queues_are_empty()
         last_resort = threading.Timer(STUCK_SECONDS, os._exit, [1])
@@ -461,23 +464,34 @@ def _is_wanted(address: IO[str]) -> bool:
         return False
 
 
+def _keep_all_events() -> None:
+    """Take the limit off the queues, which drop what comes after 10,000 events, about 3,300 tasks."""
+    from prefect.server.utilities.messaging.memory import Topic
+
+    for topic in Topic._topics.values():  # noqa: SLF001
+        for subscription in topic._subscriptions:  # noqa: SLF001
+            subscription._queue._maxsize = 0  # type: ignore[attr-defined] # noqa: SLF001
+
+
 async def _queues_are_empty() -> None:
     """Wait until all events are with the services that record them, which flush when they stop."""
     from prefect.server.utilities.messaging.memory import METRICS
 
     seen: tuple[int, int] | None = None
+    pause = 3 * POLL_SECONDS  # for what is still in the sockets
     deadline = time.monotonic() + STUCK_SECONDS
     while time.monotonic() < deadline:
         published, consumed = (
             sum(topic[what] for topic in METRICS.values()) for what in ("published", "consumed")
         )
-        if seen == (published, consumed):
-            if published == consumed:
-                return
-        else:
+        if published != consumed:
+            pause = SETTLE_SECONDS
+        elif seen == (published, consumed):
+            return
+        if seen != (published, consumed):
             deadline = time.monotonic() + STUCK_SECONDS
         seen = published, consumed
-        await asyncio.sleep(3 * POLL_SECONDS)  # time for what is still in the sockets
+        await asyncio.sleep(pause)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,8 +17,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from flows.session import SERVER_SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds; the machine may be busy
@@ -197,9 +194,13 @@ def test_two_runs_at_once_share_a_server_and_a_killed_one_leaves_none(
 def test_a_configured_server_that_does_not_answer_is_told_and_replaced(
     home: Home, screen: tuple[str, str]
 ) -> None:
-    """The same run keeps the user's own retention and is interrupted at the keyboard."""
+    """The same run keeps the user's own settings and is interrupted at the keyboard."""
     dead = f"http://127.0.0.1:{free_port()}/api"
-    settings = {"PREFECT_API_URL": dead, "PREFECT_EVENTS_RETENTION_PERIOD": "P30D"}
+    settings = {
+        "PREFECT_API_URL": dead,
+        "PREFECT_EVENTS_RETENTION_PERIOD": "P30D",
+        "PREFECT_API_SERVICES_EVENT_PERSISTER_ENABLED": "true",
+    }
     with home.start(OPEN + FACTS + WAIT, **settings) as run:
         api_url, ui_url, started, notice = facts(run)
         assert started
@@ -211,7 +212,9 @@ def test_a_configured_server_that_does_not_answer_is_told_and_replaced(
         ) as answer:
             server = json.load(answer)["server"]
         assert server["events"]["retention_period"] == "P30D"
-        assert server["services"]["task_run_recorder"]["batch_size"] == 200
+        assert server["services"]["event_persister"]["enabled"] is True
+        assert server["services"]["task_run_recorder"]["batch_size"] == 1000
+        assert server["analytics_enabled"] is False
         run.send_signal(signal.SIGINT)
         run.wait(PATIENCE)
     assert home.servers() == []
@@ -295,16 +298,3 @@ def test_a_server_that_cannot_start_says_why_in_a_plain_sentence(tmp_path: Path)
     assert "file is not a database" in out
     assert err == ""
     damaged.wait_until_alone()
-
-
-def test_our_server_has_the_settings_of_prefect_toml() -> None:
-    def flat(table: dict[str, object], prefix: str = "PREFECT") -> Iterator[tuple[str, str]]:
-        for key, value in table.items():
-            name = f"{prefix}_{key.upper()}"
-            if isinstance(value, dict):
-                yield from flat(value, name)
-            else:
-                yield name, str(value).lower()
-
-    written = dict(flat(tomllib.loads((ROOT / "prefect.toml").read_text())))
-    assert written.items() <= SERVER_SETTINGS.items()
