@@ -11,15 +11,16 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from schema.base import Model
-from schema.profiles import Fraction, NonNegative, Positive, Profile, ProfileRef
+from schema.profiles import Fraction, NonNegative, Positive, Profile, ProfileRef, SeriesBound
 
 CARRIERS = ("electricity", "heat", "cooling", "gas", "hydrogen", "water")
 
 PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 Series = float | ProfileRef
 """A number, or `{profile: NAME}`."""
-NonNegativeSeries = NonNegative | ProfileRef
-PositiveSeries = Positive | ProfileRef
+NonNegativeSeries = Annotated[NonNegative | ProfileRef, SeriesBound(0.0)]
+PositiveSeries = Annotated[Positive | ProfileRef, SeriesBound(0.0, exclusive=True)]
+NonNegativeProfile = Annotated[Profile, SeriesBound(0.0)]
 
 
 class Component(Model):
@@ -113,7 +114,7 @@ class SolarPv(PowerSized):
 
     type: Literal["solar_pv"]
     """Kind of component."""
-    profile: Profile
+    profile: NonNegativeProfile
     """Available power [kW per kW installed]."""
 
 
@@ -125,7 +126,7 @@ class WindTurbine(PowerSized):
 
     type: Literal["wind_turbine"]
     """Kind of component."""
-    profile: Profile
+    profile: NonNegativeProfile
     """Available power [kW per kW installed]."""
 
 
@@ -267,14 +268,14 @@ class GasGrid(Component):
     """Most that can be drawn [kW]; no limit unless told."""
     import_price_eur_per_kwh: Series
     """Price of gas, lower heating value [€/kWh]."""
-    import_co2_kg_per_kwh: NonNegativeSeries = 0.201
-    """CO2 intensity of natural gas, lower heating value [kg/kWh]; IPCC 2006, vol. 2, table 2.2: 56.1 kg/GJ."""
+    import_co2_kg_per_kwh: NonNegativeSeries = 0.202
+    """CO2 intensity of natural gas by lower heating value [kg/kWh]; IPCC 2006, vol. 2, table 2.2: 56.1 kg/GJ."""
 
 
 class Demand(Component):
     """Energy that must be delivered in every step."""
 
-    profile: Profile
+    profile: NonNegativeProfile
     """Demand [kW]."""
     scale: NonNegative = 1.0
     """The demand is multiplied by this [-]."""

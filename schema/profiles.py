@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from schema.base import Model
@@ -20,6 +23,20 @@ class ProfileRef(Model):
     """Name of an entry of the system's `profiles`."""
     scale: float = 1.0
     """The series is multiplied by this [-]."""
+
+
+@dataclass(frozen=True)
+class SeriesBound:
+    """What every value of a series must satisfy; annotates the attribute that takes the series."""
+
+    minimum: float
+    exclusive: bool = False
+
+    def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return values > self.minimum if self.exclusive else values >= self.minimum
+
+    def __str__(self) -> str:
+        return f"above {self.minimum:g}" if self.exclusive else f"at least {self.minimum:g}"
 
 
 def _named(value: Any) -> Any:

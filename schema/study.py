@@ -16,10 +16,8 @@ from pydantic import (
 
 from schema.base import Model
 from schema.kpis import KPI_UNITS
+from schema.names import STUDY_ID_PATTERN
 from schema.profiles import NonNegative, Positive
-
-STUDY_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-"""A slug: it names a folder and must not be able to leave the one for results."""
 
 StudyId = Annotated[str, StringConstraints(pattern=STUDY_ID_PATTERN)]
 KpiName = Literal[

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, field_validator
 
 from schema.base import Model
 from schema.components import AnyComponent
+from schema.names import COMPONENT_PATTERN
 from schema.profiles import NonNegative, Positive, ProfileSpec
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ HOURS_PER_YEAR = 8760.0
 RESERVED_NAMES = ("economics", "solver")
 """First words of dotted paths that name no component."""
 
-ComponentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
+ComponentName = Annotated[str, StringConstraints(pattern=COMPONENT_PATTERN, max_length=64)]
 
 
 class Horizon(Model):

@@ -1,0 +1,161 @@
+"""The answer, checked outside the optimiser: the equations evaluated again on the solution, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from schema.system import System
+from solvers.maths import Array, Equations, Numbers
+from solvers.model import NUMPY, bounds_of, maths_of, state_equations
+
+TOLERANCE = 1e-6
+"""Largest residual that is accepted, relative to the largest number in its equation (at least 1)."""
+
+Values = Mapping[str, Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Largest relative residual of each kind of check, and what failed, in words."""
+
+    balance: float
+    equations: float
+    bounds: float
+    exclusivity: float
+    objective: float
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def as_dict(self) -> dict[str, float | bool | list[str]]:
+        """For JSON."""
+        return {
+            "passed": self.passed,
+            "tolerance": TOLERANCE,
+            "balance": self.balance,
+            "equations": self.equations,
+            "bounds": self.bounds,
+            "exclusivity": self.exclusivity,
+            "objective": self.objective,
+            "failures": list(self.failures),
+        }
+
+
+def within_bounds(
+    system: System, numbers: Mapping[str, Numbers], values: Values
+) -> dict[str, dict[str, Array]]:
+    """The values without the dust that a solver's tolerance leaves outside their bounds."""
+    clean: dict[str, dict[str, Array]] = {name: {} for name in system.components}
+    for name, component in system.components.items():
+        for var in maths_of(component).variables(component):
+            lower, upper = bounds_of(var, numbers[name])
+            value = values[name][var.name]
+            slack = TOLERANCE * (1.0 + np.abs(value))
+            dust = (value > lower - slack) & (value < upper + slack)
+            clean[name][var.name] = np.where(dust, np.clip(value, lower, upper), value)
+    return clean
+
+
+def stated(system: System, numbers: Mapping[str, Numbers], values: Values) -> dict[str, Equations]:
+    """Every component's equations evaluated on a solution."""
+    return {
+        name: state_equations(component, numbers[name], values.get(name, {}), NUMPY)
+        for name, component in system.components.items()
+    }
+
+
+def check(
+    system: System,
+    numbers: Mapping[str, Numbers],
+    values: Values,
+    equations: Mapping[str, Equations],
+    objective_eur: float,
+) -> Checks:
+    """Judge a solution.
+
+    Args:
+        system: what was dispatched.
+        numbers: its parameters.
+        values: the solution's variables.
+        equations: `stated` on them.
+        objective_eur: the objective that the solver claims.
+    """
+    failures: list[str] = []
+    worst = {
+        "balance": _balances(system, equations, failures),
+        "equations": _equations(equations, values, failures),
+        "bounds": _bounds(system, numbers, values, failures),
+        "exclusivity": _exclusivity(system, values, failures),
+        "objective": _objective(equations, objective_eur, failures),
+    }
+    return Checks(**worst, failures=tuple(failures))
+
+
+def _note(failures: list[str], what: str, residual: float) -> float:
+    # A residual that is not a number must fail too.
+    if not residual <= TOLERANCE:
+        failures.append(f"{what} is off by {residual:.3g}")
+    return residual
+
+
+def _balances(system: System, equations: Mapping[str, Equations], failures: list[str]) -> float:
+    net: dict[str, Array] = {}
+    scale: dict[str, float] = {}
+    for name, stated_ in equations.items():
+        for port in stated_.ports.values():
+            node = system.components[name].node(port.carrier)
+            net[node] = net.get(node, 0.0) + port.sign * port.power_kw
+            scale[node] = max(scale.get(node, 1.0), float(np.abs(port.power_kw).max()))
+    return max(
+        _note(failures, f"the balance of {node}", float(np.abs(rest).max()) / scale[node])
+        for node, rest in net.items()
+    )
+
+
+def _equations(equations: Mapping[str, Equations], values: Values, failures: list[str]) -> float:
+    worst = 0.0
+    for name, stated_ in equations.items():
+        if not stated_.equal and not stated_.at_most:
+            continue
+        scale = max(1.0, *(float(np.abs(v).max()) for v in values[name].values()))
+        for label, residual in stated_.equal.items():
+            size = float(np.abs(residual).max()) / scale
+            worst = max(worst, _note(failures, f"{name}: the equation of its {label}", size))
+        for label, residual in stated_.at_most.items():
+            size = max(float(residual.max()), 0.0) / scale
+            worst = max(worst, _note(failures, f"{name}: the limit of its {label}", size))
+    return worst
+
+
+def _bounds(system: System, numbers: Mapping[str, Numbers], values: Values, failures: list[str]) -> float:
+    worst = 0.0
+    for name, component in system.components.items():
+        for var in maths_of(component).variables(component):
+            lower, upper = bounds_of(var, numbers[name])
+            value = values[name][var.name]
+            outside = float(max((lower - value).max(), (value - upper).max(), 0.0))
+            size = outside / max(1.0, float(np.abs(value).max()))
+            worst = max(worst, _note(failures, f"{name}: the bound of its {var.name}", size))
+    return worst
+
+
+def _exclusivity(system: System, values: Values, failures: list[str]) -> float:
+    worst = 0.0
+    for name, component in system.components.items():
+        pair = maths_of(component).exclusive
+        if pair is not None:
+            a, b = (values[name][key] for key in pair)
+            size = float(np.minimum(a, b).max()) / max(1.0, float(a.max()), float(b.max()))
+            worst = max(worst, _note(failures, f"{name}: {pair[0]} and {pair[1]} at once, which", size))
+    return worst
+
+
+def _objective(equations: Mapping[str, Equations], objective_eur: float, failures: list[str]) -> float:
+    recomputed = sum(float(stated_.objective) for stated_ in equations.values())
+    size = abs(recomputed - objective_eur) / max(1.0, abs(recomputed))
+    return _note(failures, "the objective", size)

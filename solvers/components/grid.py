@@ -1,0 +1,104 @@
+"""Connections to public grids.
+
+Symbols: i import [kW], x export [kW], P_m peak of calendar month m [kW], Δ step [h],
+π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg].
+
+(G1)  0 ≤ i_t ≤ import limit,  0 ≤ x_t ≤ export limit,  i_t · x_t = 0
+(G2)  i_t ≤ P_m for every step t of month m            only with a demand charge
+(G3)  objective = Σ Δ (π_i + w κ_i) i_t - Σ Δ (π_x + w κ_x) x_t + Σ_m charge · share_m · P_m
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from schema.components import GasGrid, Grid
+from solvers.maths import Array, Equations, Ledger, Maths, Numbers, Operations, Port, Setting, Var
+
+
+def _numbers(grid: Grid, s: Setting) -> dict[str, Any]:
+    hours, weight = s.horizon.step_hours, s.carbon_price_eur_per_kg
+    import_price, export_price = s.of(grid.import_price_eur_per_kwh), s.of(grid.export_price_eur_per_kwh)
+    import_co2, export_co2 = s.of(grid.import_co2_kg_per_kwh), s.of(grid.export_co2_credit_kg_per_kwh)
+    numbers = {
+        "import_limit_kw": s.limit(grid.import_limit_kw),
+        "export_limit_kw": s.limit(grid.export_limit_kw),
+        "import_cost_eur_per_kw": hours * import_price,
+        "export_revenue_eur_per_kw": hours * export_price,
+        "import_co2_kg_per_kw": hours * import_co2,
+        "export_co2_kg_per_kw": hours * export_co2,
+        "import_weight_eur_per_kw": hours * (import_price + weight * import_co2),
+        "export_weight_eur_per_kw": hours * (export_price + weight * export_co2),
+    }
+    if grid.demand_charge_eur_per_kw_month > 0:
+        numbers["peak_limit_kw"] = np.full(s.month_shares.size, np.inf)
+        numbers["peak_cost_eur_per_kw"] = grid.demand_charge_eur_per_kw_month * s.month_shares
+        numbers["months"] = s.months
+    return numbers
+
+
+def _variables(grid: Grid) -> tuple[Var, ...]:
+    flows = (Var("import_kw", "import_limit_kw"), Var("export_kw", "export_limit_kw"))
+    has_charge = grid.demand_charge_eur_per_kw_month > 0
+    return (*flows, Var("monthly_peak_kw", "peak_limit_kw")) if has_charge else flows
+
+
+def _equations(p: Any, v: Any, m: Operations) -> Equations:
+    ports = {
+        "import_kw": Port("electricity", +1, v.import_kw),
+        "export_kw": Port("electricity", -1, v.export_kw),
+    }
+    objective = m.total(p.import_weight_eur_per_kw, v.import_kw) - m.total(
+        p.export_weight_eur_per_kw, v.export_kw
+    )  # (G3)
+    if not hasattr(v, "monthly_peak_kw"):
+        return Equations(ports, objective=objective)
+    return Equations(
+        ports,
+        at_most={"monthly peak": v.import_kw - m.spread(v.monthly_peak_kw, p.months)},  # (G2)
+        objective=objective + m.total(p.peak_cost_eur_per_kw, v.monthly_peak_kw),
+    )
+
+
+def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
+    cost = p["import_cost_eur_per_kw"] @ v["import_kw"] - p["export_revenue_eur_per_kw"] @ v["export_kw"]
+    if "peak_cost_eur_per_kw" in p:
+        monthly_peaks = (p["months"] * v["import_kw"][:, None]).max(axis=0)
+        cost += p["peak_cost_eur_per_kw"] @ monthly_peaks
+    co2 = p["import_co2_kg_per_kw"] @ v["import_kw"] - p["export_co2_kg_per_kw"] @ v["export_kw"]
+    return Ledger(float(cost), float(co2))
+
+
+GRID = Maths(_numbers, _variables, _equations, _ledger, exclusive=("import_kw", "export_kw"))
+
+
+def _gas_numbers(grid: GasGrid, s: Setting) -> dict[str, Any]:
+    hours = s.horizon.step_hours
+    price, co2 = s.of(grid.import_price_eur_per_kwh), s.of(grid.import_co2_kg_per_kwh)
+    return {
+        "import_limit_kw": s.limit(grid.import_limit_kw),
+        "import_cost_eur_per_kw": hours * price,
+        "import_co2_kg_per_kw": hours * co2,
+        "import_weight_eur_per_kw": hours * (price + s.carbon_price_eur_per_kg * co2),
+    }
+
+
+def _gas_equations(p: Any, v: Any, m: Operations) -> Equations:
+    return Equations(
+        {"import_kw": Port("gas", +1, v.import_kw)},
+        objective=m.total(p.import_weight_eur_per_kw, v.import_kw),
+    )
+
+
+def _gas_ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
+    return Ledger(
+        float(p["import_cost_eur_per_kw"] @ v["import_kw"]), float(p["import_co2_kg_per_kw"] @ v["import_kw"])
+    )
+
+
+GAS_GRID = Maths(
+    _gas_numbers, lambda _grid: (Var("import_kw", "import_limit_kw"),), _gas_equations, _gas_ledger
+)

@@ -1,0 +1,197 @@
+"""HiGHS, kept alive: one solver object that is given new data instead of being built anew.
+
+Every solve clears what the last one left behind, so that the answer depends on the data and the given basis only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+from highspy import HighsModelStatus as Highs
+
+from solvers.maths import Array
+from solvers.program import Indices, LinearProgram
+from solvers.solution import Status
+
+STATUS: dict[tuple[Highs, bool], Status] = {
+    (Highs.kOptimal, True): Status.OPTIMAL,
+    (Highs.kModelEmpty, True): Status.OPTIMAL,
+    (Highs.kInfeasible, False): Status.INFEASIBLE,
+    (Highs.kInfeasible, True): Status.INFEASIBLE,
+    (Highs.kTimeLimit, True): Status.FEASIBLE,
+    (Highs.kIterationLimit, True): Status.FEASIBLE,
+    (Highs.kSolutionLimit, True): Status.FEASIBLE,
+    (Highs.kObjectiveBound, True): Status.FEASIBLE,
+    (Highs.kObjectiveTarget, True): Status.FEASIBLE,
+    (Highs.kInterrupt, True): Status.FEASIBLE,
+}
+"""Our status by HiGHS' model status and whether there is a feasible point; whatever is not named has failed."""
+
+LIMITS = {Highs.kTimeLimit, Highs.kIterationLimit, Highs.kInterrupt}
+_NO_INTEGERS = np.zeros(0, dtype=np.int32)
+_COLUMNWISE, _MINIMISE, _INTEGER = 1, 1, 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of HiGHS gave.
+
+    Attributes:
+        status: ours.
+        message: HiGHS' own word for its model status.
+        hit_limit: whether a limit ended the run.
+        x: (n,), or None without a feasible point.
+        objective, bound: of the incumbent, and proven; the bound of an LP is its objective.
+        seconds, iterations: of this run.
+        basis: the final basis of an LP.
+    """
+
+    status: Status
+    message: str
+    hit_limit: bool
+    x: Array | None
+    objective: float
+    bound: float
+    seconds: float
+    iterations: int
+    basis: Any = None
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """An irreducible infeasible subset: rows and columns, with the side of each that takes part."""
+
+    rows: tuple[int, ...]
+    columns: tuple[tuple[int, str], ...]
+
+
+class PersistentHighs:
+    """One HiGHS object; not to be shared between threads."""
+
+    def __init__(self) -> None:
+        self._highs = highspy.Highs()
+        self._highs.silent()
+        self._highs.setOptionValue("threads", 1)
+        self._loaded: LinearProgram | None = None
+        self._has_integers = False
+
+    def solve(
+        self,
+        program: LinearProgram,
+        *,
+        time_limit_seconds: float,
+        basis: Any = None,
+        interior_point: bool = False,
+        integers: Indices | None = None,
+        mip_gap_fraction: float = 0.0,
+        start: Array | None = None,
+    ) -> Outcome:
+        """Solve a program from a basis, from a starting point, or from nothing.
+
+        Args:
+            program: the data.
+            time_limit_seconds: for this run alone.
+            basis: where the simplex method starts; presolve is skipped then.
+            interior_point: use HiGHS' interior point method instead of simplex.
+            integers: columns that must be whole.
+            mip_gap_fraction: relative gap at which a MILP counts as solved.
+            start: (n,), a feasible point to start a MILP from.
+        """
+        highs = self._highs
+        if integers is None:
+            self._load(program)
+        else:
+            self._pass(program, integers)
+        highs.clearSolver()
+        highs.setOptionValue("solver", "ipm" if interior_point else "choose")
+        highs.setOptionValue("mip_rel_gap", mip_gap_fraction)
+        # HiGHS' clock runs on from solve to solve, and its limit is held against the clock.
+        began = highs.getRunTime()
+        highs.setOptionValue("time_limit", began + time_limit_seconds)
+        if basis is not None:
+            highs.setBasis(basis)
+        if start is not None:
+            highs.setSolution(start.size, np.arange(start.size, dtype=np.int32), start)
+        highs.run()
+        return self._outcome(began, is_mip=integers is not None)
+
+    def conflict(self, program: LinearProgram, time_limit_seconds: float) -> Conflict | None:
+        """The rows and columns of an infeasible program that contradict each other; None if none was found."""
+        self._load(program)
+        self._highs.clearSolver()
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + time_limit_seconds)
+        _, iis = self._highs.getIis()
+        side = {int(highspy.IisBoundStatus.kIisBoundStatusLower): "lower"}
+        columns = zip(iis.col_index_, iis.col_bound_, strict=True)
+        found = Conflict(
+            tuple(int(row) for row in iis.row_index_),
+            tuple((int(column), side.get(int(bound), "upper")) for column, bound in columns),
+        )
+        return found if found.rows or found.columns else None
+
+    def _outcome(self, began: float, *, is_mip: bool) -> Outcome:
+        highs = self._highs
+        info, model_status = highs.getInfo(), highs.getModelStatus()
+        # The tell of a limit without incumbent: the status alone would let zeros pass for a solution.
+        feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        status = STATUS.get((model_status, feasible), Status.FAILED)
+        solved = status is Status.OPTIMAL
+        return Outcome(
+            status=status,
+            message=highs.modelStatusToString(model_status).lower(),
+            hit_limit=model_status in LIMITS,
+            x=np.asarray(highs.allVariableValues()) if status.has_solution else None,
+            objective=info.objective_function_value,
+            bound=info.mip_dual_bound if is_mip else (info.objective_function_value if solved else -np.inf),
+            seconds=highs.getRunTime() - began,
+            iterations=max(info.simplex_iteration_count, 0),
+            basis=highs.getBasis() if solved and not is_mip else None,
+        )
+
+    def _load(self, program: LinearProgram) -> None:
+        """Pass what differs from the program that HiGHS holds: bounds and costs; another matrix, whole."""
+        old = self._loaded
+        if old is None or self._has_integers or not _same_matrix(old, program):
+            self._pass(program, None)
+            return
+        highs = self._highs
+        changed = _where((old.lower != program.lower) | (old.upper != program.upper))
+        if changed.size:
+            highs.changeColsBounds(changed.size, changed, program.lower[changed], program.upper[changed])
+        changed = _where(old.cost != program.cost)
+        if changed.size:
+            highs.changeColsCost(changed.size, changed, program.cost[changed])
+        changed = _where((old.row_lower != program.row_lower) | (old.row_upper != program.row_upper))
+        if changed.size:
+            highs.changeRowsBounds(
+                changed.size, changed, program.row_lower[changed], program.row_upper[changed]
+            )
+        if old.offset != program.offset:
+            highs.changeObjectiveOffset(program.offset)
+        self._loaded = program
+
+    def _pass(self, program: LinearProgram, integers: Indices | None) -> None:
+        n, m = program.cost.size, program.row_lower.size
+        integrality = np.zeros(n, dtype=np.int32)
+        if integers is not None:
+            integrality[integers] = _INTEGER
+        passed = self._highs.passModel(
+            n, m, program.values.size, _COLUMNWISE, _MINIMISE, program.offset, program.cost, program.lower,
+            program.upper, program.row_lower, program.row_upper, program.starts, program.rows, program.values,
+            integrality,
+        )  # fmt: skip
+        if passed == highspy.HighsStatus.kError:
+            raise ValueError("HiGHS refused the model: its data are not consistent")
+        self._loaded, self._has_integers = program, integers is not None
+
+
+def _same_matrix(one: LinearProgram, other: LinearProgram) -> bool:
+    same_pattern = one.starts is other.starts and one.rows is other.rows
+    return same_pattern and np.array_equal(one.values, other.values)
+
+
+def _where(mask: Any) -> Indices:
+    return np.flatnonzero(mask).astype(np.int32)

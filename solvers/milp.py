@@ -1,0 +1,292 @@
+"""The whole horizon at once, exact to its gap.
+
+Pairs that exclude each other (import and export, charge and discharge) are relaxed first. Where the relaxed
+optimum keeps them apart by itself it is the optimum. Where it does not, in a few hours, two things follow:
+
+1. repair: the smaller of each offending pair is fixed to 0 and the LP solved on from its basis. The result is
+   feasible; if it costs no more than the relaxation (to the gap), it is the optimum, as for ties of equal cost.
+2. binaries, only for the steps where a relaxed optimum broke the pair:   a ≤ M_a y,  b ≤ M_b (1 - y).
+   This is still a relaxation, so its bound holds; its solution is repaired in turn, until bound and incumbent
+   meet to the gap.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from solvers.highs import Outcome, PersistentHighs
+from solvers.maths import Array
+from solvers.program import Indices, LinearProgram, Program
+from solvers.solution import Status
+
+EXCLUSIVE_TOLERANCE_KW = 1e-6
+"""Both of a pair above this count as running at once."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two series of columns that exclude each other step by step, and the rows of the balance they stand in."""
+
+    a: slice
+    b: slice
+    balance: slice
+
+    def broken(self, x: Array) -> NDArray[np.intp]:
+        """Steps in which both run."""
+        return np.flatnonzero(np.minimum(x[self.a], x[self.b]) > EXCLUSIVE_TOLERANCE_KW)
+
+
+@dataclass
+class Clock:
+    """Time left for one solve, and what HiGHS spent of it."""
+
+    limit_seconds: float
+    began: float = field(default_factory=time.perf_counter)
+    solver_seconds: float = 0.0
+    iterations: int = 0
+
+    @property
+    def left(self) -> float:
+        return max(self.limit_seconds - (time.perf_counter() - self.began), 0.0)
+
+    def count(self, outcome: Outcome) -> Outcome:
+        self.solver_seconds += outcome.seconds
+        self.iterations += outcome.iterations
+        return outcome
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best point found, and how good it is proven to be."""
+
+    status: Status
+    message: str
+    x: Array | None = None
+    objective: float = np.inf
+    bound: float = -np.inf
+
+    @property
+    def gap_fraction(self) -> float:
+        return relative_gap(self.objective, self.bound)
+
+
+def relative_gap(objective: float, bound: float) -> float:
+    """(objective - bound) / |objective|, as HiGHS counts it; 0 where both are 0."""
+    distance = max(objective - bound, 0.0)
+    return distance / max(abs(objective), 1e-9) if distance > 1e-9 else 0.0
+
+
+def pairs_of(program: Program) -> tuple[Pair, ...]:
+    """The exclusive pairs of a compiled model as columns."""
+    return tuple(
+        Pair(program.columns[name, a], program.columns[name, b], program.row_slices[node, "balance"])
+        for name, a, b, node in program.exclusive
+    )
+
+
+def solve(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    pairs: tuple[Pair, ...],
+    clock: Clock,
+    *,
+    mip_gap_fraction: float,
+    basis: Any = None,
+    interior_point: bool = False,
+) -> Answer:
+    """Solve a program with exclusive pairs.
+
+    Args:
+        highs: the solver object of this worker.
+        program: the relaxed problem.
+        pairs: what must not run at once.
+        clock: time limit and account of the solver's time.
+        mip_gap_fraction: relative gap at which an answer counts as optimal.
+        basis: where the relaxation's simplex starts.
+        interior_point: solve the relaxation by interior point.
+    """
+    program = with_finite_pairs(program, pairs)
+    if any(np.isinf(program.upper[member]).any() for pair in pairs for member in (pair.a, pair.b)):
+        return Answer(Status.FAILED, "two connections without a limit meet at one node; give each a limit")
+    relaxed = clock.count(
+        highs.solve(program, time_limit_seconds=clock.left, basis=basis, interior_point=interior_point)
+    )
+    if relaxed.status is not Status.OPTIMAL or relaxed.x is None:
+        return Answer(relaxed.status, relaxed.message, relaxed.x, relaxed.objective, relaxed.bound)
+    broken = {pair: steps for pair in pairs if (steps := pair.broken(relaxed.x)).size}
+    if not broken:
+        return Answer(Status.OPTIMAL, relaxed.message, relaxed.x, relaxed.objective, relaxed.bound)
+    return _close_gap(highs, program, pairs, clock, relaxed, mip_gap_fraction)
+
+
+def _close_gap(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    pairs: tuple[Pair, ...],
+    clock: Clock,
+    relaxed: Outcome,
+    mip_gap_fraction: float,
+) -> Answer:
+    best = Answer(Status.FAILED, "", bound=relaxed.bound)
+    split: dict[Pair, NDArray[np.intp]] = {pair: np.zeros(0, dtype=np.intp) for pair in pairs}
+    point, basis = relaxed.x, relaxed.basis
+    while point is not None:
+        repaired = _repair(highs, program, pairs, clock, point, basis)
+        if repaired.x is not None and repaired.objective < best.objective:
+            best = replace(best, x=repaired.x, objective=repaired.objective)
+        if best.gap_fraction <= mip_gap_fraction:
+            return replace(best, status=Status.OPTIMAL, message="optimal")
+        if clock.left <= 0:
+            break
+        split = {pair: np.union1d(split[pair], pair.broken(point)) for pair in pairs}
+        outcome = _solve_with_binaries(highs, program, split, clock, best, mip_gap_fraction)
+        if outcome.status is Status.INFEASIBLE:
+            return Answer(Status.INFEASIBLE, outcome.message)
+        best = replace(best, bound=max(best.bound, outcome.bound))
+        point = outcome.x
+        if point is not None and not any(pair.broken(point).size for pair in pairs):
+            if outcome.objective < best.objective:
+                best = replace(best, x=point, objective=outcome.objective)
+            if not outcome.hit_limit:
+                return replace(best, status=Status.OPTIMAL, message="optimal")
+    status = Status.FAILED if best.x is None else Status.FEASIBLE
+    return replace(best, status=status, message="time limit reached")
+
+
+def _repair(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    pairs: tuple[Pair, ...],
+    clock: Clock,
+    point: Array,
+    basis: Any,
+) -> Outcome:
+    """Fix the smaller of each offending pair to 0 and solve again, until no pair offends."""
+    upper = program.upper.copy()
+    while True:
+        for pair in pairs:
+            steps = pair.broken(point)
+            smaller_a = point[pair.a][steps] < point[pair.b][steps]
+            upper[pair.a.start + steps[smaller_a]] = 0.0
+            upper[pair.b.start + steps[~smaller_a]] = 0.0
+        outcome = clock.count(
+            highs.solve(replace(program, upper=upper.copy()), time_limit_seconds=clock.left, basis=basis)
+        )
+        if outcome.x is None or not any(pair.broken(outcome.x).size for pair in pairs):
+            return outcome
+        point, basis = outcome.x, outcome.basis
+
+
+def _solve_with_binaries(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    split: Mapping[Pair, NDArray[np.intp]],
+    clock: Clock,
+    best: Answer,
+    mip_gap_fraction: float,
+) -> Outcome:
+    """Solve with a binary for each step in `split`."""
+    extended, first = with_binaries(program, split)
+    n = extended.cost.size
+    start = None if best.x is None else _with_directions(best.x, split)
+    # Half the gap for the MILP, half for what repairing its solution may cost.
+    outcome = clock.count(
+        highs.solve(
+            extended,
+            time_limit_seconds=clock.left,
+            integers=np.arange(first, n, dtype=np.int32),
+            mip_gap_fraction=mip_gap_fraction / 2,
+            start=start,
+        )
+    )
+    return replace(outcome, x=None if outcome.x is None else outcome.x[:first])
+
+
+def _with_directions(x: Array, split: Mapping[Pair, NDArray[np.intp]]) -> Array:
+    runs = [(x[pair.a][steps] > x[pair.b][steps]).astype(float) for pair, steps in split.items()]
+    return np.concatenate([x, *runs])
+
+
+def with_binaries(
+    program: LinearProgram, split: Mapping[Pair, NDArray[np.intp]]
+) -> tuple[LinearProgram, int]:
+    """The program with a binary y for each pair and step of `split`:  a ≤ M_a y,  b + M_b y ≤ M_b.
+
+    Returns:
+        The extended program and the number of its first binary column.
+    """
+    n, m = program.cost.size, program.row_lower.size
+    a = np.concatenate([pair.a.start + steps for pair, steps in split.items()])
+    b = np.concatenate([pair.b.start + steps for pair, steps in split.items()])
+    big_a = np.concatenate([implied_upper(program, pair, pair.a)[steps] for pair, steps in split.items()])
+    big_b = np.concatenate([implied_upper(program, pair, pair.b)[steps] for pair, steps in split.items()])
+    k, ones = a.size, np.ones(a.size)
+    y, row_a, row_b = n + np.arange(k), np.arange(k), k + np.arange(k)
+    links = sp.csc_array(
+        (
+            np.concatenate([ones, -big_a, ones, big_b]),
+            (np.concatenate([row_a, row_a, row_b, row_b]), np.concatenate([a, y, b, y])),
+        ),
+        shape=(2 * k, n + k),
+    )
+    wide = sp.hstack([program.matrix, sp.csc_array((m, k))])
+    matrix = sp.csc_array(sp.vstack([wide, links]))
+    extended = LinearProgram(
+        cost=np.concatenate([program.cost, np.zeros(k)]),
+        offset=program.offset,
+        lower=np.concatenate([program.lower, np.zeros(k)]),
+        upper=np.concatenate([program.upper, ones]),
+        row_lower=np.concatenate([program.row_lower, np.full(2 * k, -np.inf)]),
+        row_upper=np.concatenate([program.row_upper, np.zeros(k), big_b]),
+        starts=matrix.indptr.astype(np.int32),
+        rows=matrix.indices.astype(np.int32),
+        values=matrix.data,
+    )
+    return extended, n
+
+
+def with_finite_pairs(program: LinearProgram, pairs: tuple[Pair, ...]) -> LinearProgram:
+    """Unlimited members of a pair get the limit that the rest of their balance implies.
+
+    Without it, an export price above the import price would make the relaxation unbounded.
+    """
+    upper = program.upper
+    for pair in pairs:
+        for member in (pair.a, pair.b):
+            if np.isinf(upper[member]).any():
+                upper = upper.copy() if upper is program.upper else upper
+                upper[member] = implied_upper(program, pair, member)
+    return program if upper is program.upper else replace(program, upper=upper)
+
+
+def implied_upper(program: LinearProgram, pair: Pair, member: slice) -> Array:
+    """Most that one of a pair can be while the other is 0: its own limit, or what its balance can take.
+
+    In balance row t,  s x_t = right_t - Σ_others a_j x_j  with s = ±1, so x_t is at most what the others'
+    bounds leave.
+    """
+    balance = sp.csr_array(program.matrix)[pair.balance].tocoo()
+    signs = np.zeros(member.stop - member.start)
+    inside = (balance.col >= member.start) & (balance.col < member.stop)
+    signs[balance.col[inside] - member.start] = balance.data[inside]
+    in_pair = inside | _within(balance.col, pair.a) | _within(balance.col, pair.b)
+    others = ~in_pair & (balance.data != 0)
+    row, column, factor = balance.row[others], balance.col[others], balance.data[others]
+    # -s·a_j x_j at its largest
+    push = -signs[row] * factor
+    most = push * np.where(push > 0, program.upper[column], program.lower[column])
+    reach = np.bincount(row, weights=most, minlength=signs.size)
+    implied = np.maximum(reach + signs * program.row_upper[pair.balance], 0.0)
+    own: Indices | Array = program.upper[member]
+    return np.minimum(own, implied)
+
+
+def _within(columns: Any, place: slice) -> Any:
+    return (columns >= place.start) & (columns < place.stop)
