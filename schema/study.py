@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -20,18 +22,18 @@ from schema.names import STUDY_ID_PATTERN
 from schema.profiles import NonNegative, Positive
 
 StudyId = Annotated[str, StringConstraints(pattern=STUDY_ID_PATTERN)]
-KpiName = Literal[
-    "total_cost",
-    "total_co2",
-    "self_consumption_rate",
-    "self_sufficiency_rate",
-    "renewable_fraction",
-    "total_generation_kwh",
-    "total_demand_kwh",
-    "net_grid_usage_kwh",
-]
-if set(KpiName.__args__) != set(KPI_UNITS):  # type: ignore[attr-defined]
-    raise ImportError("KpiName and KPI_UNITS name different KPIs")
+
+
+def _is_kpi(name: str) -> str:
+    if name not in KPI_UNITS:
+        close = difflib.get_close_matches(name, KPI_UNITS, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(KPI_UNITS)}"
+        raise ValueError(f"there is no KPI '{name}'; {hint}")
+    return name
+
+
+KpiName = Annotated[str, AfterValidator(_is_kpi)]
+"""One of the KPIs that every dispatch has."""
 
 _SPELLINGS = {"minimize": "minimise", "min": "minimise", "maximize": "maximise", "max": "maximise"}
 Sense = Annotated[

@@ -157,7 +157,7 @@ class Dispatcher:
             )  # fmt: skip
             solution = _solution(answer, clock, tuple(attempts), compiled.program)
             dispatch = judge(system, numbers, solution)
-            if dispatch.status is not Status.FAILED or clock.left <= 0:
+            if dispatch.status is not Status.FAILED or answer.conclusive or clock.left <= 0:
                 break
         return dispatch
 

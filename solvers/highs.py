@@ -20,7 +20,6 @@ STATUS: dict[tuple[Highs, bool], Status] = {
     (Highs.kOptimal, True): Status.OPTIMAL,
     (Highs.kModelEmpty, True): Status.OPTIMAL,
     (Highs.kInfeasible, False): Status.INFEASIBLE,
-    (Highs.kInfeasible, True): Status.INFEASIBLE,
     (Highs.kTimeLimit, True): Status.FEASIBLE,
     (Highs.kIterationLimit, True): Status.FEASIBLE,
     (Highs.kSolutionLimit, True): Status.FEASIBLE,
@@ -43,6 +42,7 @@ class Outcome:
         status: ours.
         message: HiGHS' own word for its model status.
         hit_limit: whether a limit ended the run.
+        unbounded: whether the objective has no lower end.
         x: (n,), or None without a feasible point.
         objective, bound: of the incumbent, and proven; the bound of an LP is its objective.
         seconds, iterations: of this run.
@@ -58,6 +58,7 @@ class Outcome:
     seconds: float
     iterations: int
     basis: Any = None
+    unbounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class PersistentHighs:
         self._highs = highspy.Highs()
         self._highs.silent()
         self._highs.setOptionValue("threads", 1)
+        # With a looser one, a binary of 1e-6 lets both of a pair run at 1e-6 of their limits.
+        self._highs.setOptionValue("mip_feasibility_tolerance", 1e-9)
         self._loaded: LinearProgram | None = None
         self._has_integers = False
 
@@ -108,9 +111,9 @@ class PersistentHighs:
         highs.clearSolver()
         highs.setOptionValue("solver", "ipm" if interior_point else "choose")
         highs.setOptionValue("mip_rel_gap", mip_gap_fraction)
-        # HiGHS' clock runs on from solve to solve, and its limit is held against the clock.
+        # HiGHS' clock runs on from solve to solve; an LP's limit is held against it, a MILP's against its own.
         began = highs.getRunTime()
-        highs.setOptionValue("time_limit", began + time_limit_seconds)
+        highs.setOptionValue("time_limit", time_limit_seconds + (began if integers is None else 0.0))
         if basis is not None:
             highs.setBasis(basis)
         if start is not None:
@@ -149,6 +152,7 @@ class PersistentHighs:
             seconds=highs.getRunTime() - began,
             iterations=max(info.simplex_iteration_count, 0),
             basis=highs.getBasis() if solved and not is_mip else None,
+            unbounded=model_status == Highs.kUnbounded,
         )
 
     def _load(self, program: LinearProgram) -> None:

@@ -29,6 +29,13 @@ from solvers.solution import Status
 EXCLUSIVE_TOLERANCE_KW = 1e-6
 """Both of a pair above this count as running at once."""
 
+ABSOLUTE_GAP_EUR = 1e-6
+"""An answer this close to its bound is optimal whatever its size, as HiGHS' own `mip_abs_gap` has it."""
+
+UNLIMITED = "two connections without a limit meet at one node; give each a limit"
+INFEASIBLE_APART = "infeasible only because exclusive pairs must not run at once"
+UNBOUNDED = "the cost has no lower end: energy that is sold without a limit costs less than it earns"
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -71,6 +78,8 @@ class Answer:
     x: Array | None = None
     objective: float = np.inf
     bound: float = -np.inf
+    conclusive: bool = False
+    """Whether the model itself is at fault, so that solving it in another way would say the same."""
 
     @property
     def gap_fraction(self) -> float:
@@ -78,9 +87,11 @@ class Answer:
 
 
 def relative_gap(objective: float, bound: float) -> float:
-    """(objective - bound) / |objective|, as HiGHS counts it; 0 where both are 0."""
+    """(objective - bound) / |objective|, as HiGHS counts it; 0 where the two meet, infinite without either."""
+    if not (np.isfinite(objective) and np.isfinite(bound)):
+        return np.inf
     distance = max(objective - bound, 0.0)
-    return distance / max(abs(objective), 1e-9) if distance > 1e-9 else 0.0
+    return distance / max(abs(objective), 1e-9) if distance > ABSOLUTE_GAP_EUR else 0.0
 
 
 def pairs_of(program: Program) -> tuple[Pair, ...]:
@@ -113,17 +124,27 @@ def solve(
         interior_point: solve the relaxation by interior point.
     """
     program = with_finite_pairs(program, pairs)
-    if any(np.isinf(program.upper[member]).any() for pair in pairs for member in (pair.a, pair.b)):
-        return Answer(Status.FAILED, "two connections without a limit meet at one node; give each a limit")
     relaxed = clock.count(
         highs.solve(program, time_limit_seconds=clock.left, basis=basis, interior_point=interior_point)
     )
-    if relaxed.status is not Status.OPTIMAL or relaxed.x is None:
+    if relaxed.unbounded:
+        message = UNLIMITED if _unlimited(program, pairs) else UNBOUNDED
+        return Answer(Status.FAILED, message, conclusive=True)
+    if relaxed.x is None or not _any_broken(pairs, relaxed.x):
         return Answer(relaxed.status, relaxed.message, relaxed.x, relaxed.objective, relaxed.bound)
-    broken = {pair: steps for pair in pairs if (steps := pair.broken(relaxed.x)).size}
-    if not broken:
-        return Answer(Status.OPTIMAL, relaxed.message, relaxed.x, relaxed.objective, relaxed.bound)
+    if relaxed.status is not Status.OPTIMAL:
+        return Answer(Status.FAILED, f"{relaxed.message} with no dispatch that keeps exclusive pairs apart")
+    if _unlimited(program, pairs):
+        return Answer(Status.FAILED, UNLIMITED, conclusive=True)
     return _close_gap(highs, program, pairs, clock, relaxed, mip_gap_fraction)
+
+
+def _any_broken(pairs: tuple[Pair, ...], x: Array) -> bool:
+    return any(pair.broken(x).size > 0 for pair in pairs)
+
+
+def _unlimited(program: LinearProgram, pairs: tuple[Pair, ...]) -> bool:
+    return any(np.isinf(program.upper[member]).any() for pair in pairs for member in (pair.a, pair.b))
 
 
 def _close_gap(
@@ -134,30 +155,40 @@ def _close_gap(
     relaxed: Outcome,
     mip_gap_fraction: float,
 ) -> Answer:
+    """Repair and split in turn until the best repaired point and the best bound meet."""
     best = Answer(Status.FAILED, "", bound=relaxed.bound)
     split: dict[Pair, NDArray[np.intp]] = {pair: np.zeros(0, dtype=np.intp) for pair in pairs}
-    point, basis = relaxed.x, relaxed.basis
-    while point is not None:
-        repaired = _repair(highs, program, pairs, clock, point, basis)
-        if repaired.x is not None and repaired.objective < best.objective:
-            best = replace(best, x=repaired.x, objective=repaired.objective)
+    outcome = relaxed
+    while outcome.x is not None:
+        if _any_broken(pairs, outcome.x):
+            best = _better(best, _repair(highs, program, pairs, clock, outcome))
+        else:
+            best = _better(best, outcome)
         if best.gap_fraction <= mip_gap_fraction:
             return replace(best, status=Status.OPTIMAL, message="optimal")
-        if clock.left <= 0:
+        wider = {pair: np.union1d(split[pair], pair.broken(outcome.x)) for pair in pairs}
+        if clock.left <= 0 or all(wider[pair].size == split[pair].size for pair in pairs):
             break
-        split = {pair: np.union1d(split[pair], pair.broken(point)) for pair in pairs}
+        split = wider
         outcome = _solve_with_binaries(highs, program, split, clock, best, mip_gap_fraction)
-        if outcome.status is Status.INFEASIBLE:
-            return Answer(Status.INFEASIBLE, outcome.message)
         best = replace(best, bound=max(best.bound, outcome.bound))
-        point = outcome.x
-        if point is not None and not any(pair.broken(point).size for pair in pairs):
-            if outcome.objective < best.objective:
-                best = replace(best, x=point, objective=outcome.objective)
-            if not outcome.hit_limit:
-                return replace(best, status=Status.OPTIMAL, message="optimal")
-    status = Status.FAILED if best.x is None else Status.FEASIBLE
-    return replace(best, status=status, message="time limit reached")
+    return _without_proof(best, outcome)
+
+
+def _better(best: Answer, outcome: Outcome) -> Answer:
+    if outcome.x is None or outcome.objective >= best.objective:
+        return best
+    return replace(best, x=outcome.x, objective=outcome.objective)
+
+
+def _without_proof(best: Answer, last: Outcome) -> Answer:
+    """What to say when the gap stayed open; `last` is the run that ended the search."""
+    if best.x is not None:
+        message = last.message if last.hit_limit else "the gap could not be closed"
+        return replace(best, status=Status.FEASIBLE, message=message)
+    if last.status is Status.INFEASIBLE:
+        return Answer(Status.INFEASIBLE, INFEASIBLE_APART)
+    return Answer(Status.FAILED, f"{last.message} with no dispatch that keeps exclusive pairs apart")
 
 
 def _repair(
@@ -165,23 +196,22 @@ def _repair(
     program: LinearProgram,
     pairs: tuple[Pair, ...],
     clock: Clock,
-    point: Array,
-    basis: Any,
+    broken: Outcome,
 ) -> Outcome:
-    """Fix the smaller of each offending pair to 0 and solve again, until no pair offends."""
-    upper = program.upper.copy()
-    while True:
+    """Fix the smaller of each offending pair to 0 and solve again, until no pair offends.
+
+    Each round fixes at least one more column for good, so there are at most as many rounds as columns in pairs.
+    """
+    upper, outcome = program.upper.copy(), broken
+    while outcome.x is not None and _any_broken(pairs, outcome.x):
         for pair in pairs:
-            steps = pair.broken(point)
-            smaller_a = point[pair.a][steps] < point[pair.b][steps]
+            steps = pair.broken(outcome.x)
+            smaller_a = outcome.x[pair.a][steps] < outcome.x[pair.b][steps]
             upper[pair.a.start + steps[smaller_a]] = 0.0
             upper[pair.b.start + steps[~smaller_a]] = 0.0
-        outcome = clock.count(
-            highs.solve(replace(program, upper=upper.copy()), time_limit_seconds=clock.left, basis=basis)
-        )
-        if outcome.x is None or not any(pair.broken(outcome.x).size for pair in pairs):
-            return outcome
-        point, basis = outcome.x, outcome.basis
+        fixed = replace(program, upper=upper.copy())
+        outcome = clock.count(highs.solve(fixed, time_limit_seconds=clock.left, basis=outcome.basis))
+    return outcome
 
 
 def _solve_with_binaries(

@@ -52,6 +52,11 @@ SETTLE_STUDY_RUN: Final = upsert(
     kept={"run_id", "study_id", "evaluation_number", "created_at"},
 )
 
+ATTACH_FILES: Final = (
+    "UPDATE simulation_runs SET results_path = :results_path, flows_path = :flows_path, "
+    "components_path = :components_path, updated_at = :updated_at WHERE run_id = :run_id"
+)
+
 
 def decoded(row: sqlite3.Row) -> Row:
     """The row as a dict, its JSON columns as what they hold, `parameters` beside them."""

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from schema.store.records import (
     Front,
     Generation,
     NewStudy,
+    RunFiles,
     RunStart,
     StudyStatus,
     check_study_id,
@@ -194,6 +196,15 @@ class Store:
                 _count_and_rank(connection, study_id, [e for e in chunk if e.study_id == study_id], now)
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
+
+    def attach_files(self, files: Mapping[str, RunFiles]) -> None:
+        """Record where the time series of settled runs lie, by run id."""
+        now = utc_text()
+        with self._writing() as connection:
+            connection.executemany(
+                statements.ATTACH_FILES,
+                [{"run_id": run_id, "updated_at": now, **asdict(place)} for run_id, place in files.items()],
+            )
 
     def settle_interrupted(self, study_id: str) -> list[str]:
         """Settle what a killed process left `running` as failed; call it only under the study's claim.

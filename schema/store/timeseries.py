@@ -48,8 +48,9 @@ def write_run(
     components: pd.DataFrame,
     units: Mapping[str, str],
     system_hash: str,
+    profiles: pd.DataFrame | None = None,
     config: Mapping[str, Any],
-    kpis: Mapping[str, float | None],
+    kpis: Mapping[str, Any],
 ) -> RunFiles:
     """Write a run's files, replacing those of the same run.
 
@@ -61,8 +62,9 @@ def write_run(
         components: states by `component.state`, over the same index.
         units: column → its unit, kept in the column's metadata.
         system_hash: of the system that was solved, kept in the files' metadata.
+        profiles: the system's input series, kept to the last bit, so that the folder alone can be run again.
         config: what it takes to run it again, alone.
-        kpis: name → value.
+        kpis: name → value, and what else tells how the run did.
 
     Returns:
         The paths to record, relative to the results folder.
@@ -77,6 +79,8 @@ def write_run(
         "flows.parquet": _table(flows, units, system_hash),
         "components.parquet": _table(components, units, system_hash),
     }
+    if profiles is not None:
+        tables["profiles.parquet"] = pa.Table.from_pandas(profiles.rename_axis("time"), preserve_index=True)
     texts = {"simulation_config.json": compact_json(config), "kpis.json": compact_json(kpis)}
     # The leading dot cannot begin an id: what a kill leaves behind is never taken for a run.
     half = folder.with_name(f".{run_id}.{secrets.token_hex(4)}")

@@ -1,0 +1,65 @@
+"""Runs a study from beginning to end in this process, with whatever Prefect server there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.session import prefect_session
+from schema.loading import load_study
+from schema.store.store import Store
+from tasks.bookkeeping import look_up
+
+Runner = Literal["threads", "processes"]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        study_id: the study.
+        status: its status in the record.
+        was_finished: the same study had been completed before, and nothing was run.
+        notice: what the user should know about the Prefect server, if anything.
+    """
+
+    study_id: str
+    status: str
+    was_finished: bool
+    notice: str | None = None
+
+
+def run_study(
+    path: Path, results: Path, *, workers: int, runner: Runner = "processes", resume: bool = False
+) -> RunOutcome:
+    """Run a study's flow, or find it finished.
+
+    Args:
+        path: the study's file.
+        results: the results folder, made if there is none.
+        workers: how many evaluate at once.
+        runner: what the workers are.
+        resume: go on with an interrupted study.
+
+    Raises:
+        InputError: the study is not valid, its id is taken, or it was interrupted and `resume` is not set.
+        StudyAliveError: another process is running it.
+        ServerError: no Prefect server could be had, or it was lost.
+    """
+    loaded = load_study(path)
+    study_id = loaded.study.study
+    with Store.open(results) as store:
+        # Seen before a server is started: nothing to do, or nothing that may be done.
+        if look_up(store, loaded, resume=resume) == "completed":
+            return RunOutcome(study_id, "completed", was_finished=True)
+    with prefect_session() as session:
+        from prefect.task_runners import ThreadPoolTaskRunner
+
+        from flows.genetic import genetic_study
+
+        threads: Any = ThreadPoolTaskRunner(max_workers=workers)
+        flow = genetic_study.with_options(task_runner=threads)
+        status = flow(path, results, workers=workers, runner=runner, resume=resume)
+    return RunOutcome(study_id, str(status), was_finished=False, notice=session.notice)

@@ -1,0 +1,210 @@
+"""A study's record from beginning to end: created or taken up again, filled, settled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from schema.errors import Finding, InputError
+from schema.loading import LoadedStudy
+from schema.store import queries
+from schema.store.errors import StudyAliveError
+from schema.store.records import NewStudy, RunFiles, RunStart, run_id_of
+from schema.store.store import Store
+from tasks.convergence import Convergence
+from tasks.evaluate import Design, Result
+from tasks.scoring import Scored, evaluation_of, score, scored_from_row
+from tasks.versions import versions
+
+FinalStatus = Literal["completed", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A study that may go on.
+
+    Attributes:
+        finished: it had been completed before; nothing is left to do.
+        known: evaluations settled before an interruption, by number.
+    """
+
+    finished: bool = False
+    known: Mapping[int, Scored] = field(default_factory=dict)
+
+
+def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
+    """Status of this very study in the store; None where it is new.
+
+    Raises:
+        InputError: the id belongs to another study, or to an interrupted one and `resume` is not wanted.
+        StudyAliveError: another process is running it.
+    """
+    study_id = loaded.study.study
+    row = store.study(study_id)
+    if row is None:
+        return None
+    _require_same(loaded, row["metadata_json"].get("content", {}))
+    status = str(row["status"])
+    if status == "completed" or resume:
+        return status
+    holder = store.holder(study_id)
+    if holder is not None and holder.pid != os.getpid():
+        raise StudyAliveError(study_id, holder.pid, holder.host)
+    message = (
+        f"study '{study_id}' was begun before and has {row['run_count']} evaluations: add --resume to go on "
+        f"with it, or remove it with `ecosystemiser delete {study_id}`"
+    )
+    raise InputError(
+        Finding(str(loaded.path), "study", f"{study_id}, {status}", "a new id, or --resume", message)
+    )
+
+
+def begin(store: Store, loaded: LoadedStudy, *, resume: bool) -> Begun:
+    """Record a new study, or take up the one that was interrupted. Call it under the study's claim.
+
+    Raises:
+        InputError: the id belongs to another study, or to an interrupted one and `resume` is not wanted.
+    """
+    study_id = loaded.study.study
+    status = look_up(store, loaded, resume=resume)
+    if status == "completed":
+        return Begun(finished=True)
+    if status is None:
+        store.create_study(_new_study(loaded))
+    store.settle_interrupted(study_id)
+    store.update_study(study_id, status="running")
+    rows = queries.evaluations(store.connection, study_id)
+    return Begun(known={row["evaluation_number"]: scored_from_row(row) for row in rows})
+
+
+def _new_study(loaded: LoadedStudy) -> NewStudy:
+    study = loaded.study
+    settings = study.algorithm
+    return NewStudy(
+        study_id=study.study,
+        study_type=study.type,
+        description=study.description,
+        base_system_config_path=str(loaded.system.path.resolve()),
+        objectives=study.objectives,
+        constraints={name: bound.model_dump(exclude_none=True) for name, bound in study.constraints.items()},
+        population_size=settings.population_size,
+        max_generations=settings.max_generations,
+        max_evaluations=settings.population_size * settings.max_generations,
+        metadata={
+            "content": loaded.content,
+            "study_path": str(loaded.path.resolve()),
+            "versions": versions(),
+            "reference_design": loaded.system.system.model_dump(mode="json"),
+        },
+    )
+
+
+def _require_same(loaded: LoadedStudy, recorded: Mapping[str, Any]) -> None:
+    different = differences(recorded, loaded.content)
+    if different:
+        study_id = loaded.study.study
+        what = "; ".join(different)
+        message = (
+            f"'{study_id}' is the id of another study in this results folder, which differs in {what}. Give this "
+            "one another id, or delete the other"
+        )
+        raise InputError(Finding(str(loaded.path), "study", study_id, "an id that is not taken", message))
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """What differs between two nested records: `algorithm.seed (1, now 2)`."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [
+            difference
+            for key in dict.fromkeys([*old, *new])
+            for difference in differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+        ]
+    if old == new:
+        return []
+    if path == "system_hash":
+        return ["the system or its profiles"]
+    return [f"{path} ({old}, now {new})"]
+
+
+class StudyRecord:
+    """Writes what a study's evaluations and generations tell.
+
+    Args:
+        store: open for writing, the study claimed.
+        loaded: the study.
+    """
+
+    def __init__(self, store: Store, loaded: LoadedStudy) -> None:
+        self._store = store
+        self._study = loaded.study
+        self._system_id = loaded.system.system.system
+        self._timesteps = loaded.system.system.horizon.steps
+
+    def start(self, designs: Sequence[Design]) -> None:
+        """Log designs as running before they are solved."""
+        study = self._study
+        self._store.start_runs(
+            [
+                RunStart(study.study, design.number, self._system_id, self._timesteps, study.solver.method)
+                for design in designs
+            ]
+        )
+
+    def settle(self, generation: int, results: Sequence[Result]) -> list[Scored]:
+        """Record a chunk's results in one transaction and say how each scores."""
+        scored = [score(self._study, result) for result in results]
+        self._store.record(
+            [
+                evaluation_of(self._study, self._system_id, self._timesteps, generation, result, judged)
+                for result, judged in zip(results, scored, strict=True)
+            ]
+        )
+        return scored
+
+    def close_generation(
+        self,
+        number: int,
+        generation: Sequence[Scored],
+        convergence: Convergence,
+        population: Any,
+        seconds: float,
+    ) -> None:
+        """Record a generation's convergence and front."""
+        told = convergence.tell(number, generation, population, seconds)
+        self._store.record_generation(told)
+        self._store.set_progress(self._study.study, 100.0 * number / self._study.algorithm.max_generations)
+
+    def finish(
+        self, convergence: Convergence, files: Mapping[str, RunFiles], status: FinalStatus, seconds: float
+    ) -> None:
+        """Record the final front and settle the study."""
+        study_id = self._study.study
+        front = convergence.final_front()
+        self._store.record_final_front(study_id, front, convergence.domination_counts())
+        self._store.attach_files(files)
+        reference = convergence.reference
+        point = None if reference is None else reference.tolist()
+        self._store.update_study(
+            study_id, metadata={"reference_point": point, "front_size": len(front.run_ids)}
+        )
+        self._store.finish_study(study_id, status, execution_time_seconds=seconds)
+
+    def abandon(self, status: FinalStatus, seconds: float) -> None:
+        """Settle a study that was broken off; what it has is kept and can be taken up again."""
+        self._store.settle_interrupted(self._study.study)
+        self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
+
+    def explain(self, reason: Sequence[str]) -> None:
+        """Keep why no design of the study could be dispatched."""
+        self._store.update_study(self._study.study, metadata={"reason": list(reason)})
+
+
+def files_by_run(study_id: str, results: Sequence[Result]) -> dict[str, RunFiles]:
+    """Where kept time series lie, by run id."""
+    return {
+        run_id_of(study_id, result.design.number): result.files
+        for result in results
+        if result.files is not None
+    }

@@ -1,0 +1,140 @@
+"""Designs to results: every design is dispatched and told apart as solved, infeasible or failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schema.store.records import RunFiles, run_id_of
+from schema.study import SolverSettings
+from schema.system import System
+
+if TYPE_CHECKING:
+    from solvers.dispatch import Dispatch
+
+EvaluationStatus = Literal["success", "failed", "infeasible"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What to evaluate.
+
+    Attributes:
+        number: the evaluation's number in the study.
+        values: dotted path to value, in the study's order.
+    """
+
+    number: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a design did.
+
+    Attributes:
+        status: `success` for an optimal or feasible dispatch.
+        kpis: empty without a solution.
+        message: the solver's words; for a failure, what went wrong.
+        seconds: wall time of the whole evaluation.
+        solver_seconds: HiGHS' share of it.
+        details: solver status, gap, iterations, attempts.
+        files: where its time series lie, if they were kept.
+    """
+
+    design: Design
+    status: EvaluationStatus
+    message: str
+    started_at: datetime
+    kpis: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    solver_seconds: float = 0.0
+    details: Mapping[str, object] = field(default_factory=dict)
+    files: RunFiles | None = None
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a worker needs to evaluate designs of one study.
+
+    Attributes:
+        system: the reference design.
+        series: its profiles, each (T,).
+        system_hash: of both.
+        solver: settings.
+        study_id: names the folder of kept time series.
+        results: the results folder.
+    """
+
+    system: System
+    series: Mapping[str, NDArray[np.float64]]
+    system_hash: str
+    solver: SolverSettings
+    study_id: str
+    results: Path
+
+
+class Evaluator:
+    """Evaluates designs of one study; belongs to one thread."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        from solvers.dispatch import Dispatcher
+
+        self._assignment = assignment
+        self._dispatcher = Dispatcher(assignment.system, assignment.series, assignment.solver)
+
+    def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
+        """Evaluate every design; whatever goes wrong with one is its result and never raises."""
+        return [self._evaluate(design, keep_series=keep_series) for design in designs]
+
+    def _evaluate(self, design: Design, *, keep_series: bool) -> Result:
+        started_at, began = datetime.now(UTC), time.perf_counter()
+        try:
+            dispatch = self._dispatcher.dispatch(design.values)
+            files = self._keep(design, dispatch) if keep_series and dispatch.kpis else None
+        except Exception as error:  # noqa: BLE001 - one design must never sink the others
+            message = f"{type(error).__name__}: {error}"
+            return Result(design, "failed", message, started_at, seconds=time.perf_counter() - began)
+        return _result(design, dispatch, started_at, files)
+
+    def _keep(self, design: Design, dispatch: Dispatch) -> RunFiles:
+        from tasks.series import write_series
+
+        return write_series(self._assignment, design, dispatch)
+
+
+def _result(design: Design, dispatch: Dispatch, started_at: datetime, files: RunFiles | None) -> Result:
+    solution = dispatch.solution
+    status: EvaluationStatus = "failed"
+    if solution.status.has_solution:
+        status = "success"
+    elif solution.status == "infeasible":
+        status = "infeasible"
+    return Result(
+        design=design,
+        status=status,
+        message=solution.message,
+        started_at=started_at,
+        kpis=dict(dispatch.kpis) if status == "success" else {},
+        seconds=dispatch.seconds,
+        solver_seconds=solution.solver_seconds,
+        details={
+            "solver_status": str(solution.status),
+            "gap_fraction": solution.gap_fraction,
+            "iterations": solution.iterations,
+            "attempts": list(solution.attempts),
+        },
+        files=files,
+    )
+
+
+def run_id(study_id: str, design: Design) -> str:
+    """The id under which a design's evaluation is recorded."""
+    return run_id_of(study_id, design.number)

@@ -1,0 +1,113 @@
+"""How far a study is, told to whoever listens in the flow's process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schema.study import GeneticStudy
+    from tasks.evaluate import Result
+    from tasks.scoring import Scored
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A study's state after a chunk of evaluations.
+
+    Attributes:
+        generation: the current one, from 1.
+        generations: how many there will be.
+        evaluations: settled so far.
+        planned: evaluations in all.
+        failed: evaluations without an answer so far.
+        infeasible: designs so far that cannot be dispatched.
+        best: best value of each objective among the designs that satisfy the constraints, in natural units.
+        hypervolume: of the front after the last full generation.
+        seconds: since the study began in this process.
+    """
+
+    study_id: str
+    generation: int
+    generations: int
+    evaluations: int
+    planned: int
+    failed: int
+    infeasible: int
+    seconds: float
+    best: dict[str, float] = field(default_factory=dict)
+    hypervolume: float | None = None
+
+
+Listener = Callable[[Progress], None]
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(callback: Listener) -> Iterator[None]:
+    """Call back with every progress that is reported in this process."""
+    _listeners.append(callback)
+    try:
+        yield
+    finally:
+        _listeners.remove(callback)
+
+
+def report(progress: Progress) -> None:
+    for listener in tuple(_listeners):
+        listener(progress)
+
+
+class Tally:
+    """Counts a study's evaluations and reports how far it is.
+
+    Args:
+        study: tells generations and population.
+    """
+
+    def __init__(self, study: GeneticStudy) -> None:
+        self._study = study
+        self._began = time.perf_counter()
+        self._counts = {"success": 0, "failed": 0, "infeasible": 0}
+        self.seconds_per_evaluation: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the study began in this process."""
+        return time.perf_counter() - self._began
+
+    @property
+    def solved(self) -> int:
+        return self._counts["success"]
+
+    def take_up(self, known: Iterable[Scored]) -> None:
+        """Count evaluations that were settled before an interruption."""
+        for scored in known:
+            self._counts[scored.status] += 1
+
+    def count(self, results: Sequence[Result]) -> None:
+        """Count a chunk, and measure how long an evaluation takes."""
+        for result in results:
+            self._counts[result.status] += 1
+        self.seconds_per_evaluation = sum(result.seconds for result in results) / max(len(results), 1)
+
+    def report(self, generation: int, best: dict[str, float], hypervolume: float | None) -> None:
+        """Tell the listeners."""
+        settings = self._study.algorithm
+        report(
+            Progress(
+                study_id=self._study.study,
+                generation=generation,
+                generations=settings.max_generations,
+                evaluations=sum(self._counts.values()),
+                planned=settings.population_size * settings.max_generations,
+                failed=self._counts["failed"],
+                infeasible=self._counts["infeasible"],
+                seconds=self.seconds,
+                best=best,
+                hypervolume=hypervolume,
+            )
+        )
