@@ -37,9 +37,12 @@ INFEASIBLE_APART = "infeasible only because exclusive pairs must not run at once
 UNBOUNDED = "the cost has no lower end: energy that is sold without a limit costs less than it earns"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
-    """Two series of columns that exclude each other step by step, and the rows of the balance they stand in."""
+    """Two series of columns that exclude each other step by step, and the rows of the balance they stand in.
+
+    Compared by identity: slices have no hash before Python 3.12.
+    """
 
     a: slice
     b: slice

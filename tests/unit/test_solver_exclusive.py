@@ -1,0 +1,212 @@
+"""Exclusive pairs: relaxed, repaired and split, the answer is that of the MILP with every binary."""
+
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+import pytest
+
+from schema.study import SolverSettings
+from schema.system import System
+from solvers import milp
+from solvers.dispatch import Dispatcher
+from solvers.solution import Status
+
+EXACT = SolverSettings(mip_gap_fraction=1e-7)
+BIG = 1000.0
+
+
+def dispatcher(components, series, solver=EXACT):
+    steps = len(next(iter(series.values())))
+    horizon = {"start": "2019-01-01T00:00", "steps": steps}
+    system = System.model_validate({"system": "house", "horizon": horizon, "components": components})
+    return Dispatcher(
+        system, {name: np.asarray(values, dtype=float) for name, values in series.items()}, solver
+    )
+
+
+def random_series(seed, steps=24):
+    rng = np.random.default_rng(seed)
+    return {
+        "load": rng.uniform(0, 3, steps),
+        "sun": np.clip(rng.normal(0, 1, steps), 0, None),
+        "heat": rng.uniform(0, 6, steps),
+        "buy": rng.uniform(-0.2, 0.4, steps),
+        "sell": rng.uniform(-0.2, 0.4, steps),
+    }
+
+
+def house(*, import_limit=None, export_limit=None, chp_kw=0.0, pv_kw=4.0):
+    """Grid, PV, battery and load; with a CHP also gas and heat, whose electricity must go somewhere."""
+    limits = {"import_limit_kw": import_limit, "export_limit_kw": export_limit}
+    parts = {
+        "grid": {
+            "type": "grid",
+            "import_price_eur_per_kwh": {"profile": "buy"},
+            "export_price_eur_per_kwh": {"profile": "sell"},
+        }
+        | {key: value for key, value in limits.items() if value is not None},
+        "pv": {"type": "solar_pv", "capacity_kw": pv_kw, "profile": "sun"},
+        "battery": {
+            "type": "battery",
+            "capacity_kwh": 6,
+            "power_kw": 2,
+            "charge_efficiency_fraction": 0.9,
+            "discharge_efficiency_fraction": 0.85,
+        },
+        "load": {"type": "power_demand", "profile": "load"},
+    }
+    if chp_kw:
+        parts["gas"] = {"type": "gas_grid", "import_price_eur_per_kwh": 0.03}
+        parts["chp"] = {
+            "type": "chp",
+            "capacity_kw": chp_kw,
+            "electric_efficiency_fraction": 0.5,
+            "thermal_efficiency_fraction": 0.4,
+        }
+        parts["heat"] = {"type": "heat_demand", "profile": "heat"}
+    return parts
+
+
+def plain_milp(s, *, import_limit=None, export_limit=None, chp_kw=0.0, pv_kw=4.0):
+    """The same house written down anew, with a binary for each pair and step; its optimal cost."""
+    T = s["load"].size
+    i, x, g, c, d, e = (cp.Variable(T, nonneg=True) for _ in range(6))
+    level = cp.Variable(T + 1, nonneg=True)
+    buys, charges = cp.Variable(T, boolean=True), cp.Variable(T, boolean=True)
+    rules = [
+        i + g + d + e == s["load"] + x + c,
+        g <= pv_kw * s["sun"],
+        e <= chp_kw,
+        c <= 2 * charges,
+        d <= 2 * (1 - charges),
+        i <= (import_limit or BIG) * buys,
+        x <= (export_limit or BIG) * (1 - buys),
+        level[1:] == level[:-1] + 0.9 * c - d / 0.85,
+        level[0] == 3,
+        level[T] == 3,
+        level <= 6,
+    ]
+    if chp_kw:
+        rules.append(0.8 * e == s["heat"])
+    cost = s["buy"] @ i - s["sell"] @ x + 0.03 * cp.sum(e) / 0.5
+    problem = cp.Problem(cp.Minimize(cost), rules)
+    problem.solve(cp.HIGHS, mip_rel_gap=1e-9, mip_abs_gap=1e-9, mip_feasibility_tolerance=1e-9)
+    return problem.status, problem.value
+
+
+def apart(run):
+    for name, one, other in [
+        ("grid", "import_kw", "export_kw"),
+        ("battery", "charge_kw", "discharge_kw"),
+    ]:
+        both = np.minimum(run.flows[f"{name}.{one}"], run.flows[f"{name}.{other}"])
+        assert both.max() <= milp.EXCLUSIVE_TOLERANCE_KW
+
+
+CASES = {
+    "prices of any sign without limits": {},
+    "prices of any sign with limits": {"import_limit": 5, "export_limit": 3},
+    "an export limit alone": {"export_limit": 2},
+    "electricity that must go, under an export cap": {"export_limit": 0.5, "chp_kw": 8, "pv_kw": 0},
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("case", CASES)
+def test_the_answer_is_the_plain_milp_s(case, seed):
+    series = random_series(seed)
+    if "chp_kw" in CASES[case]:
+        series["heat"] = 0.8 * np.minimum(series["load"] + 0.7, 6)
+    status, cost = plain_milp(series, **CASES[case])
+    run = dispatcher(house(**CASES[case]), series).dispatch()
+    assert status in {"optimal", "infeasible"}
+    if status == "infeasible":
+        assert run.status is Status.INFEASIBLE
+        return
+    assert run.status is Status.OPTIMAL
+    assert run.solution.objective_eur == pytest.approx(cost, rel=1e-6, abs=1e-6)
+    assert run.solution.gap_fraction <= 1e-7
+    apart(run)
+
+
+def relaxation(run_of, values=None):
+    system = run_of.system.with_values(values or {})
+    numbers = run_of._numbers(system, run_of.solver)
+    compiled = run_of._compile(system, numbers)
+    return compiled, milp.with_finite_pairs(compiled.program.linear_program(numbers), compiled.pairs)
+
+
+def test_the_cases_do_break_the_relaxation():
+    for case, options in CASES.items():
+        series = random_series(0)
+        series["heat"] = 0.8 * np.minimum(series["load"] + 0.7, 6)
+        one = dispatcher(house(**options), series)
+        compiled, program = relaxation(one)
+        point = one._highs.solve(program, time_limit_seconds=10).x
+        assert any(pair.broken(point).size for pair in compiled.pairs), case
+
+
+def test_selling_above_the_purchase_price_without_limits_is_bounded_by_what_the_house_can_take():
+    # Without a limit the relaxation could buy and sell for ever. Here nothing is to be had but the battery.
+    series = {"load": [1, 1], "sun": [0, 0], "buy": [0.1, 0.1], "sell": [0.2, 0.2]}
+    run = dispatcher(house(), series).dispatch()
+    assert run.status is Status.OPTIMAL
+    # The level ends where it began, so 2 kW of charging in one step makes good what is given in the other.
+    give = 2 * 0.9 * 0.85
+    assert run.kpis["total_cost"] == pytest.approx(-(give - 1) * 0.2 + 3 * 0.1)
+    apart(run)
+
+
+def test_a_lossless_battery_with_nothing_to_gain_needs_no_binaries():
+    parts = house()
+    parts["battery"] |= {"charge_efficiency_fraction": 1, "discharge_efficiency_fraction": 1}
+    series = {"load": np.ones(24), "sun": np.zeros(24), "buy": np.zeros(24), "sell": np.zeros(24)}
+    one = dispatcher(parts, series)
+    run = one.dispatch()
+    assert not one._highs._has_integers
+    assert run.status is Status.OPTIMAL
+    assert run.solution.objective_eur == pytest.approx(0, abs=1e-9)
+    assert run.solution.gap_fraction == 0
+    apart(run)
+
+
+def test_a_house_that_is_feasible_only_by_burning_energy_is_infeasible():
+    # The CHP's surplus could only vanish in a battery that charges and discharges at once.
+    parts = house(export_limit=0, chp_kw=8, pv_kw=0)
+    series = {"load": np.ones(6), "heat": np.full(6, 0.9), "sun": np.zeros(6)}
+    series |= {"buy": np.full(6, 0.3), "sell": np.zeros(6)}
+    run = dispatcher(parts, series).dispatch()
+    assert plain_milp({k: np.asarray(v) for k, v in series.items()}, export_limit=1e-12, chp_kw=8, pv_kw=0)[
+        0
+    ].startswith("infeasible")
+    assert run.status is Status.INFEASIBLE
+    assert "exclusive" in run.solution.message
+
+
+def test_a_limit_that_the_balance_implies_is_what_the_others_can_take():
+    series = {"load": [1.5], "sun": [1], "buy": [0.3], "sell": [0.1]}
+    compiled, program = relaxation(dispatcher(house(), series))
+    grid = compiled.pairs[0]
+    assert program.upper[grid.a] == pytest.approx([1.5 + 2])  # the load and the battery's charging
+    assert program.upper[grid.b] == pytest.approx([4 + 2 - 1.5])  # PV and discharging less the load
+
+
+def test_two_grids_without_limits_that_trade_with_each_other_are_told_plainly():
+    grid = {"type": "grid", "import_price_eur_per_kwh": 0.1, "export_price_eur_per_kwh": 0.2}
+    parts = {"one": grid, "two": grid, "load": {"type": "power_demand", "profile": "load"}}
+    run = dispatcher(parts, {"load": [1.0]}).dispatch()
+    assert run.status is Status.FAILED
+    assert run.solution.message == milp.UNLIMITED
+    assert len(run.solution.attempts) == 1
+    assert run.kpis == {}
+
+
+def test_two_grids_without_limits_that_have_nothing_to_trade_are_fine():
+    grid = {"type": "grid", "import_price_eur_per_kwh": 0.3, "export_price_eur_per_kwh": 0.1}
+    parts = {"one": grid, "two": grid | {"import_price_eur_per_kwh": 0.2}}
+    run = dispatcher(
+        parts | {"load": {"type": "power_demand", "profile": "load"}}, {"load": [1.0]}
+    ).dispatch()
+    assert run.status is Status.OPTIMAL
+    assert run.kpis["total_cost"] == pytest.approx(0.2)
