@@ -7,7 +7,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-all lint format bench clean
+.PHONY: help setup demo test test-all lint format docs bench clean
 
 help:
 	@echo "make demo      the trade-off between cost and CO2 of a real house over a real year (2 to 4 minutes)"
@@ -61,6 +61,9 @@ bench: .venv-bench/.ready
 .venv-bench/.ready: requirements.txt benchmarks/requirements.txt pyproject.toml
 	@$(call make_venv,.venv-bench,-r requirements.txt -r benchmarks/requirements.txt)
 	@touch $@
+
+docs: setup
+	$(BIN)/python docs/make_components.py
 
 clean:
 	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
