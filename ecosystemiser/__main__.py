@@ -1,0 +1,5 @@
+"""`python -m ecosystemiser`."""
+
+from ecosystemiser.cli import main
+
+main()

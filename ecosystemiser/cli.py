@@ -1,0 +1,51 @@
+"""The command line: parses, calls one function, prints. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ecosystemiser.commands import doctor, query, run, solve, studies, validate
+from ecosystemiser.failures import PlainGroup
+from ecosystemiser.options import examples
+
+app = typer.Typer(
+    name="ecosystemiser",
+    cls=PlainGroup,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "ecosystemiser validate examples/house/study_week.yaml",
+        "ecosystemiser solve examples/house/week.yaml",
+        "ecosystemiser run examples/house/study_week.yaml",
+    ),
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Finds good designs for local multi-energy systems and says how sure we can be of them."""
+    if version:
+        from ecosystemiser.installation import version_of_this
+
+        typer.echo(version_of_this())
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+run.register(app)
+solve.register(app)
+validate.register(app)
+query.register(app)
+studies.register(app)
+doctor.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="ecosystemiser")

@@ -1,0 +1,370 @@
+"""`ecosystemiser query`: what was recorded, as tables, JSON, CSV or pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ecosystemiser.options import RESULTS_DEFAULT, Format, ResultsOption, examples
+from ecosystemiser.printing import Grid, Row, as_csv, as_json, note, show
+
+query = typer.Typer(
+    help="Ask the results database: tables, JSON, CSV and pictures.",
+    rich_markup_mode="rich",
+    epilog=examples(
+        "ecosystemiser query list-studies",
+        "ecosystemiser query pareto-front --study-id house_front --output front.svg",
+    ),
+)
+
+StudyOption = Annotated[
+    str | None,
+    typer.Option("--study-id", metavar="ID", help="The study; may be left out if there is only one."),
+]
+StudiesOption = Annotated[
+    str | None, typer.Option("--study-id", metavar="ID", help="Only this study; all of them unless told.")
+]
+StatusOption = Annotated[str | None, typer.Option("--status", metavar="STATUS", help="Only of this status.")]
+GenerationOption = Annotated[
+    int | None, typer.Option("--generation", metavar="N", min=0, help="Of this generation.")
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help="Columns, objectives and parameters compared with values, such as "
+        "'renewable_fraction>0.8 and battery.capacity_kwh<=10'; can be repeated.",
+    ),
+]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")]
+FormatOption = Annotated[Format | None, typer.Option("--format", help="How to print; table unless told.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        help="Write a file instead of printing: .csv or .json; .png or .svg for fronts and convergence.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(query, name="query")
+
+
+@query.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Ask the results database: tables, JSON, CSV and pictures."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@query.command(
+    "list-studies",
+    epilog=examples(
+        "ecosystemiser query list-studies",
+        "ecosystemiser query list-studies --type ga --status completed --since 2025-01-31 --format json",
+    ),
+)
+def list_studies(
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="ga, mc, parametric or single.")
+    ] = None,
+    status: StatusOption = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Begun at or after, such as 2025-01-31.")
+    ] = None,
+    limit: LimitOption = 50,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """List the studies, newest first."""
+    from ecosystemiser import design_tables
+    from ecosystemiser.results import opened
+    from schema.store import queries
+
+    with opened(results) as store:
+        rows = queries.list_studies(
+            store.connection,
+            study_type=kind,
+            status=_one_of("--status", status, _STUDY_STATUSES),
+            since=since,
+            limit=limit,
+        )
+        _give(rows, format_, output, lambda: design_tables.studies(rows, store), "there is no such study")
+
+
+@query.command(
+    "statistics",
+    epilog=examples(
+        "ecosystemiser query statistics",
+        "ecosystemiser query statistics --study-id house_front --format json",
+    ),
+)
+def statistics(
+    study_id: StudiesOption = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Count a study's evaluations, or all that the database holds."""
+    from ecosystemiser import design_tables
+    from ecosystemiser.results import opened
+    from schema.store import queries
+
+    with opened(results) as store:
+        rows = queries.statistics(store.connection, study_id)
+        title = f"Study {study_id}" if study_id else f"All results in {results}"
+        _give(rows, format_, output, lambda: design_tables.facts(rows[0], title))
+
+
+@query.command(
+    "runs",
+    epilog=examples(
+        "ecosystemiser query runs --study-id house_front --generation 3",
+        "ecosystemiser query runs --where 'renewable_fraction>0.8' --order-by 'total_cost desc' --limit 20",
+        "ecosystemiser query runs --status failed --format csv --output failed.csv",
+    ),
+)
+def runs(
+    study_id: StudiesOption = None,
+    status: StatusOption = None,
+    generation: GenerationOption = None,
+    where: WhereOption = None,
+    order_by: Annotated[
+        str | None,
+        typer.Option(
+            "--order-by",
+            metavar="NAME",
+            help="Column, objective or parameter; 'NAME desc' for the largest first.",
+        ),
+    ] = None,
+    limit: LimitOption = 100,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """List evaluations, whatever became of them."""
+    from ecosystemiser import design_tables
+    from ecosystemiser.results import opened
+    from schema.store.runs import runs as found_runs
+
+    with opened(results) as store:
+        rows = found_runs(
+            store.connection,
+            study_ids=[] if study_id is None else [study_id],
+            status=_one_of("--status", status, _RUN_STATUSES),
+            generation=generation,
+            where=where or [],
+            order_by=order_by,
+            limit=limit,
+        )
+
+    def made() -> Grid:
+        before = ("run_id", "simulation_status")
+        extra = [] if order_by is None else [order_by.split()[0]]
+        return design_tables.designs(rows, None, before=before, extra=extra)
+
+    _give(rows, format_, output, made, "no run fits")
+    if len(rows) == limit and output is None and format_ in {None, Format.TABLE}:
+        note(f"The first {limit:,} runs; --limit shows more.")
+
+
+@query.command(
+    "best-designs",
+    epilog=examples(
+        "ecosystemiser query best-designs --study-id house_front --limit 5",
+        "ecosystemiser query best-designs --order-by self_sufficiency_rate --where 'total_cost<3000'",
+    ),
+)
+def best_designs(
+    study_id: StudiesOption = None,
+    where: WhereOption = None,
+    order_by: Annotated[
+        str | None,
+        typer.Option(
+            "--order-by",
+            metavar="NAME",
+            help="Objective or KPI; its better end comes first, unless asc or desc stands behind it. "
+            "The study's first objective unless told.",
+        ),
+    ] = None,
+    limit: LimitOption = 10,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """List the best designs that were solved and keep their study's constraints."""
+    from ecosystemiser import design_tables
+    from ecosystemiser.results import opened
+    from schema.store.runs import best_designs as found_designs
+
+    by, direction = _order(order_by)
+    with opened(results) as store:
+        rows = found_designs(
+            store.connection,
+            study_ids=[] if study_id is None else [study_id],
+            by=by,
+            n=limit,
+            direction=direction,
+            where=where or [],
+        )
+
+    def made() -> Grid:
+        return design_tables.designs(rows, None, extra=[] if by is None else [by])
+
+    _give(
+        rows, format_, output, made, "no design was solved and keeps its study's constraints and the filter"
+    )
+
+
+@query.command(
+    "pareto-front",
+    epilog=examples(
+        "ecosystemiser query pareto-front --study-id house_front",
+        "ecosystemiser query pareto-front --generation 5 --format csv",
+        "ecosystemiser query pareto-front --output front.png",
+    ),
+)
+def pareto_front(
+    study_id: StudyOption = None,
+    generation: GenerationOption = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """List the designs that no other one dominates, by the first objective; the knee is marked."""
+    from ecosystemiser import design_tables
+    from ecosystemiser.results import chosen_study, opened
+    from ecosystemiser.study_results import front_of, front_picture, knee_of
+    from schema.store.queries import required_study
+
+    with opened(results) as store:
+        study = chosen_study(store, study_id)
+        rows = front_of(store, study, generation)
+        objectives = required_study(store.connection, study)["optimization_objective"] or {}
+
+        def made() -> Grid:
+            knee = knee_of(rows, objectives)
+            marks = ["knee" if index == knee else "" for index in range(len(rows))]
+            when = "" if generation is None else f" after generation {generation}"
+            return design_tables.designs(rows, f"Front of {study}{when}: {len(rows)} designs", marks=marks)
+
+        def picture() -> Any:
+            return front_picture(store, study, generation)
+
+        _give(rows, format_, output, made, f"study {study} has no such front", picture)
+
+
+@query.command(
+    "convergence",
+    epilog=examples(
+        "ecosystemiser query convergence --study-id house_front",
+        "ecosystemiser query convergence --output convergence.svg",
+    ),
+)
+def convergence(
+    study_id: StudyOption = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Show how a study came along: fitness and hypervolume, generation by generation."""
+    from ecosystemiser.results import chosen_study, opened
+    from ecosystemiser.study_results import convergence_picture
+    from schema.store import queries
+
+    with opened(results) as store:
+        study = chosen_study(store, study_id)
+        rows = queries.convergence(store.connection, study)
+
+        def made() -> Grid:
+            names = [
+                *("generation_number", "evaluations_in_generation", "best_fitness", "average_fitness"),
+                *("worst_fitness", "front_size", "hypervolume", "stagnation_count"),
+                "generation_time_seconds",
+            ]
+            shown = {_short(name): [row[name] for row in rows] for name in names}
+            return Grid(f"Convergence of {study}", shown)
+
+        def picture() -> Any:
+            return convergence_picture(store, study)
+
+        _give(rows, format_, output, made, f"study {study} has no generations", picture)
+
+
+# -- what they share
+
+_STUDY_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
+_RUN_STATUSES = ("success", "completed", "failed", "infeasible", "running")
+
+
+def _give(
+    rows: Sequence[Row],
+    format_: Format | None,
+    output: Path | None,
+    made: Callable[[], Grid],
+    nothing: str = "",
+    picture: Callable[[], Any] | None = None,
+) -> None:
+    """Write the rows to a file, print them, or both where a format is asked for too."""
+    if output is not None:
+        from ecosystemiser.files import write_rows
+
+        write_rows(rows, output, nothing, picture)
+        note(f"Written: {output}")
+        if format_ is None:
+            return
+    if format_ is Format.JSON:
+        typer.echo(as_json(rows))
+    elif format_ is Format.CSV:
+        typer.echo(as_csv(rows), nl=False)
+    elif rows:
+        show(made())
+    else:
+        note(f"Nothing to show: {nothing}.")
+
+
+def _one_of(option: str, value: str | None, known: Sequence[str]) -> str | None:
+    """The value, if it is one of the words known.
+
+    Raises:
+        InputError: it is not.
+    """
+    from schema.errors import InputError
+    from schema.store.where import unknown_name
+
+    if value is not None and value not in known:
+        raise InputError(unknown_name(option, value, known))
+    return value
+
+
+def _order(order_by: str | None) -> tuple[str | None, Any]:
+    """What designs are ordered by, and the direction where one is told."""
+    if order_by is None:
+        return None, None
+    name, _, way = order_by.strip().partition(" ")
+    ways = {"": None, "asc": "minimise", "desc": "maximise"}
+    way = way.strip().lower()
+    if way not in ways:
+        from schema.errors import Finding, InputError
+
+        message = f"'{order_by}' cannot be read: write a name, and asc or desc behind it"
+        raise InputError(Finding("", "--order-by", order_by, "NAME, NAME asc or NAME desc", message))
+    return name, ways[way]
+
+
+def _short(name: str) -> str:
+    short = {
+        "generation_number": "generation",
+        "evaluations_in_generation": "evaluations",
+        "front_size": "front",
+        "stagnation_count": "stagnant for",
+        "generation_time_seconds": "seconds",
+    }
+    return short.get(name, name.replace("_", " "))

@@ -1,0 +1,162 @@
+"""`ecosystemiser run`."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecosystemiser.failures import FELL_SHORT, Interrupted
+from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples
+from ecosystemiser.printing import as_json, duration, note, show, size
+
+if TYPE_CHECKING:
+    from ecosystemiser.study_results import StudyResults
+    from flows.run import RunOutcome
+    from schema.loading import LoadedStudy
+
+_SHOWN = 15
+
+
+class Runner(StrEnum):
+    """What evaluates designs side by side."""
+
+    PROCESSES = "processes"
+    THREADS = "threads"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog=examples(
+            "ecosystemiser run examples/house/study_week.yaml",
+            "ecosystemiser run examples/house/study.yaml --workers 4 --results house_results",
+            "ecosystemiser run examples/house/study.yaml --resume",
+        )
+    )(run)
+
+
+def run(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study.")],
+    results: ResultsOption = RESULTS_DEFAULT,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Evaluations at once; one a core unless told."),
+    ] = None,
+    runner: Annotated[
+        Runner, typer.Option("--runner", help="What evaluates designs side by side.")
+    ] = Runner.PROCESSES,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted study.")] = False,
+    json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell nothing on the way.")] = False,
+) -> None:
+    """Run a study: evaluate its designs, record them, and show the front.
+
+    A study that is finished shows its results again. Exit status 1 where no design was found.
+    """
+    from schema.loading import load_study
+
+    loaded = load_study(study)
+    silent = json or quiet
+    count = workers or len(os.sched_getaffinity(0))
+    if not silent:
+        _announce(loaded, results, count)
+    try:
+        outcome = _run(study, results, count, runner, resume=resume, silent=silent)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"what was evaluated is kept; go on with `ecosystemiser run {study} --resume`"
+        ) from None
+    _show(outcome, results, json=json, quiet=quiet)
+
+
+def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
+    """What is about to be done, unless the study is there already."""
+    from ecosystemiser.results import existing_study
+
+    study = loaded.study
+    known = existing_study(results, study.study)
+    if known is not None:
+        if known["status"] != "completed":
+            note(
+                f"{study.study}: {known['run_count']:,} of {known['max_evaluations']:,} evaluations are there"
+            )
+        return
+    from tasks.estimate import estimate
+
+    told = estimate(loaded, workers)
+    note(
+        f"{study.study}: {told.evaluations:,} evaluations by {workers} workers, about {duration(told.seconds)}, "
+        f"{size(told.disk_bytes)} in {results}"
+    )
+
+
+def _run(
+    study: Path, results: Path, workers: int, runner: Runner, *, resume: bool, silent: bool
+) -> RunOutcome:
+    from ecosystemiser.progress import shown
+    from flows.run import run_study
+    from tasks.progress import listening
+
+    with shown(quiet=silent) as listener, listening(listener):
+        outcome = run_study(study, results, workers=workers, runner=runner.value, resume=resume)
+    if outcome.notice and not silent:
+        note(outcome.notice)
+    return outcome
+
+
+def _show(outcome: RunOutcome, results: Path, *, json: bool, quiet: bool) -> None:
+    from ecosystemiser.results import opened
+    from ecosystemiser.study_results import StudyResults, draw, drawn_before, reasons
+
+    with opened(results) as store:
+        # A finished study's pictures are as they were, unless somebody removed them.
+        before = drawn_before(results, outcome.study_id) if outcome.was_finished else {}
+        found = StudyResults.read(store, outcome.study_id, before or draw(store, outcome.study_id))
+        why = [] if found.front else reasons(store, outcome.study_id)
+    if json:
+        typer.echo(as_json(found.as_dict()))
+    elif found.front:
+        if outcome.was_finished and not quiet:
+            note(f"{outcome.study_id} is finished: nothing was run")
+        _print(found)
+    if not found.front:
+        note(
+            f"Error: study {outcome.study_id} found no design that can be dispatched and keeps its constraints"
+        )
+        for line in why:
+            note(f"  {line}")
+    if not found.front or found.study["status"] != "completed":
+        raise typer.Exit(FELL_SHORT)
+
+
+def _print(found: StudyResults) -> None:
+    from ecosystemiser.design_tables import designs
+    from ecosystemiser.study_results import spread_of
+
+    chosen = spread_of(found.front, found.objectives, _SHOWN)
+    marks = ["knee" if index == found.knee else "" for index in chosen]
+    count = len(found.front)
+    part = "" if len(chosen) == count else f", {len(chosen)} of them shown"
+    extra = [name for name in ("self_sufficiency_rate",) if name not in found.objectives]
+    rows = [found.front[index] for index in chosen]
+    told = found.statistics
+    typer.echo(
+        f"{found.study_id}: {found.study['status']}, {told['evaluations']:,} evaluations "
+        f"({told['infeasible']:,} infeasible, {told['failed']:,} failed) in "
+        f"{duration(found.study['execution_time_seconds'] or 0.0)}\n"
+    )
+    show(designs(rows, f"Front: {count} designs{part}", extra=extra, marks=marks))
+    typer.echo()
+    for name, path in found.paths.items():
+        typer.echo(f"{name.replace('_', ' ')}: {path}")
+    where = f" --results {found.results}" if found.results != RESULTS_DEFAULT else ""
+    typer.echo("Next:")
+    for line in (
+        f"ecosystemiser query best-designs --study-id {found.study_id}{where}",
+        f"ecosystemiser query pareto-front --study-id {found.study_id} --format csv --output front.csv{where}",
+        f"ecosystemiser query convergence --study-id {found.study_id}{where}",
+    ):
+        typer.echo(f"  {line}")

@@ -1,0 +1,101 @@
+"""`ecosystemiser solve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecosystemiser.failures import FELL_SHORT
+from ecosystemiser.options import JsonOption, examples
+from ecosystemiser.printing import Grid, as_json, duration, note, number, show, unit_of
+
+if TYPE_CHECKING:
+    from ecosystemiser.dispatching import Solved
+    from solvers.dispatch import Dispatch
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog=examples(
+            "ecosystemiser solve examples/house/house.yaml",
+            "ecosystemiser solve examples/house/week.yaml --set pv.capacity_kw=12 --set battery.capacity_kwh=0",
+            "ecosystemiser solve examples/house/week.yaml --flows week.parquet --json",
+        )
+    )(solve)
+
+
+def solve(
+    system: Annotated[Path, typer.Argument(metavar="SYSTEM.yaml", help="The system.")],
+    solver: Annotated[str, typer.Option("--solver", metavar="METHOD", help="How to dispatch it.")] = "milp",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a number of the system; can be repeated."),
+    ] = None,
+    flows: Annotated[
+        Path | None,
+        typer.Option("--flows", metavar="FILE.parquet", help="Write power and storage levels over time."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Dispatch one system: its KPIs, and what every component costs and emits.
+
+    Exit status 1 where no dispatch is possible; what contradicts each other is told.
+    """
+    from ecosystemiser.dispatching import solve_system
+
+    solved = solve_system(system, set_ or [], method=solver, flows_file=flows)
+    if json:
+        typer.echo(as_json(solved.as_dict()))
+    elif solved.dispatch.status.has_solution:
+        _print(solved)
+    if not solved.dispatch.status.has_solution:
+        for line in _reasons(solved):
+            note(line)
+        raise typer.Exit(FELL_SHORT)
+
+
+def _print(solved: Solved) -> None:
+    dispatch = solved.dispatch
+    solution = dispatch.solution
+    gap = "" if solution.gap_fraction is None else f", gap {solution.gap_fraction:.2g}"
+    typer.echo(
+        f"{solved.name}: {dispatch.status} by {solved.method}{gap}, {duration(solved.seconds)}, "
+        "checked outside the solver\n"
+    )
+    kpis = dispatch.kpis
+    columns = {
+        "KPI": list(kpis),
+        "value": [number(value) for value in kpis.values()],
+        "unit": [unit_of(name) or "share of 1" for name in kpis],
+    }
+    show(Grid(f"KPIs over {solved.horizon}", columns, right=["value"]))
+    typer.echo()
+    show(_accounts(dispatch))
+    if solved.flows_file is not None:
+        typer.echo(f"\nWritten: {solved.flows_file}")
+
+
+def _accounts(dispatch: Dispatch) -> Grid:
+    """Cost and CO2 by component, of those that have any, and their sums."""
+    accounts = {name: a for name, a in dispatch.accounts.items() if a.cost_eur or a.co2_kg}
+    columns = {
+        "investment and fixed [€]": [a.yearly_cost_eur for a in accounts.values()],
+        "operation [€]": [a.operation_cost_eur for a in accounts.values()],
+        "CO2 price [€]": [a.co2_cost_eur for a in accounts.values()],
+        "cost [€]": [a.cost_eur for a in accounts.values()],
+        "CO2 [kg]": [a.co2_kg for a in accounts.values()],
+    }
+    if not any(columns["CO2 price [€]"]):
+        del columns["CO2 price [€]"]
+    summed = {name: [*values, sum(values)] for name, values in columns.items()}
+    return Grid("Cost and CO2 by component", {"component": [*accounts, "total"], **summed})
+
+
+def _reasons(solved: Solved) -> list[str]:
+    solution = solved.dispatch.solution
+    if not solution.conflict:
+        return [f"Error: {solved.name} has no dispatch ({solution.status}): {solution.message}"]
+    first = f"Error: {solved.name} has no dispatch ({solution.status}). These cannot hold together:"
+    return [first, *(f"  {line}" for line in solution.conflict)]

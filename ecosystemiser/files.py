@@ -1,0 +1,64 @@
+"""Rows and pictures written to files, whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ecosystemiser.printing import Row, as_csv, as_json
+from schema.errors import Finding, InputError
+
+_TEXTS: dict[str, Callable[[Sequence[Row]], str]] = {
+    ".csv": as_csv,
+    ".json": lambda rows: as_json(rows) + "\n",
+}
+_PICTURES = (".png", ".svg")
+
+
+def write_rows(
+    rows: Sequence[Row], file: Path, nothing: str, picture: Callable[[], Any] | None = None
+) -> None:
+    """Write rows in the format that the file's name tells.
+
+    Args:
+        rows: of the store.
+        file: where to.
+        nothing: what to tell where there is nothing to draw.
+        picture: makes the figure, if these rows can be drawn; None where there is nothing to draw.
+
+    Raises:
+        InputError: the name tells no format that these rows have, or the file cannot be written.
+    """
+    suffix = file.suffix.lower()
+    if suffix in _TEXTS:
+        _write_text(file, _TEXTS[suffix](rows))
+        return
+    known = [*_TEXTS, *(_PICTURES if picture else ())]
+    if picture is None or suffix not in _PICTURES:
+        listed = ", ".join(known)
+        message = f"cannot be written as '{suffix}'; the file's name must end in {listed}"
+        raise InputError(Finding(str(file), "--output", suffix, f"one of {listed}", message))
+    figure = picture()
+    if figure is None:
+        message = f"nothing to draw: {nothing or 'there are no such designs'}"
+        raise InputError(Finding(str(file), "--output", "nothing", "two objectives and a design", message))
+    from tasks.render import save
+
+    save(figure, file)
+
+
+def _write_text(file: Path, text: str) -> None:
+    half = file.with_name(f".{secrets.token_hex(4)}{file.suffix}")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(file)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = (
+            f"cannot be written ({reason}); name a file in a folder that exists and that you may write to"
+        )
+        raise InputError(Finding(str(file), "--output", reason, "a writable file", message)) from error
+    finally:
+        half.unlink(missing_ok=True)

@@ -1,0 +1,35 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ResultsOption = Annotated[
+    Path,
+    typer.Option(
+        "--results",
+        metavar="DIR",
+        envvar="ECOSYSTEMISER_RESULTS",
+        help="Folder of the results.",
+    ),
+]
+RESULTS_DEFAULT = Path("results")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: lines to copy."""
+    return "\n\n".join(["Examples:", *lines])
