@@ -138,8 +138,11 @@ def _bounds(system: System, numbers: Mapping[str, Numbers], values: Values, fail
         for var in maths_of(component).variables(component):
             lower, upper = bounds_of(var, numbers[name])
             value = values[name][var.name]
-            outside = float(max((lower - value).max(), (value - upper).max(), 0.0))
-            size = outside / max(1.0, float(np.abs(value).max()))
+            if np.isfinite(value).all():
+                outside = float(max((lower - value).max(), (value - upper).max(), 0.0))
+                size = outside / max(1.0, float(np.abs(value).max()))
+            else:
+                size = np.inf
             worst = max(worst, _note(failures, f"{name}: the bound of its {var.name}", size))
     return worst
 

@@ -18,6 +18,9 @@ from solvers.model import maths_of, structure_of
 from solvers.program import LinearProgram, Program
 from solvers.solution import Solution, Status
 
+_REFERENCE_LIMIT_SECONDS = 600.0
+"""A study's own limit must not decide whether there is a reference basis."""
+
 
 @dataclass(frozen=True)
 class Dispatch:
@@ -131,7 +134,7 @@ class Dispatcher:
     def _reference_basis(self, program: Program, pairs: tuple[milp.Pair, ...]) -> Any:
         """Basis of the reference design's relaxation; None where that has no solution."""
         relaxed = milp.with_finite_pairs(program.linear_program(self._reference), pairs)
-        return self._highs.solve(relaxed, time_limit_seconds=self.solver.time_limit_seconds).basis
+        return self._highs.solve(relaxed, time_limit_seconds=_REFERENCE_LIMIT_SECONDS).basis
 
     def _solve(
         self,
