@@ -41,7 +41,7 @@ def hypervolume(F: Array, reference: Array) -> float:
 
 
 def knee(F: Array) -> int:
-    """Index of the row farthest from the chord between the extremes, each objective scaled to its range.
+    """Index of the row farthest below the chord between the extremes, each objective scaled to its range.
 
     With two objectives that is the largest distance to the line; with more, to the plane through the points
     that are best in one objective each. Das 1999, doi:10.1007/BF01195985.

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.problem import Problem
 from pymoo.core.repair import Repair
-from pymoo.operators.sampling.lhs import LatinHypercubeSampling
 from pymoo.core.termination import NoTermination
+from pymoo.operators.sampling.lhs import LatinHypercubeSampling
 
 from schema.study import Choices, GeneticStudy, Variable
 from tasks.scoring import Scored, minimised, scaled_violations
@@ -92,9 +92,14 @@ class Nsga2:
         )
         self._algorithm.setup(problem, termination=NoTermination(), seed=study.algorithm.seed)
         self._asked: Any = None
+        self._only_design_asked = False
 
     def ask(self) -> list[dict[str, float]]:
         """Designs of the next generation; fewer than asked for where no new ones can be found, in the end none."""
+        if not self.space.free:
+            only = [] if self._only_design_asked else [self.space.decode(self.space.lower)]
+            self._only_design_asked = True
+            return only
         self._asked = self._algorithm.ask()
         if self._asked is None:
             return []
@@ -102,15 +107,21 @@ class Nsga2:
 
     def tell(self, generation: Sequence[Scored]) -> None:
         """The answers, in the order of the questions."""
+        if not self.space.free:
+            return
         F = np.array([minimised(self._study, scored.objectives) for scored in generation])
         G = np.array([scaled_violations(self._study, scored) for scored in generation])
         self._asked.set("F", F)
         self._asked.set("G", G.reshape(len(generation), -1))
         self._asked.apply(lambda individual: individual.evaluated.update({"F", "G", "H"}))
-        self._algorithm.tell(infills=self._asked)
+        with np.errstate(invalid="ignore"):
+            # Between designs without a solution the crowding distance is inf - inf; they rank last all the same.
+            self._algorithm.tell(infills=self._asked)
 
     @property
     def population(self) -> Array:
         """Free variables of the surviving population, scaled to 0 to 1; (n, d)."""
+        if not self.space.free:
+            return np.empty((1, 0))
         X = np.asarray(self._algorithm.pop.get("X"), dtype=float)
         return np.asarray((X - self.space.lower) / (self.space.upper - self.space.lower))
