@@ -9,7 +9,7 @@ from typing import Any
 
 from schema.study import SolverSettings
 from schema.system import System
-from solvers import milp
+from solvers import conflicts, milp
 from solvers.checks import Checks, check, stated, within_bounds
 from solvers.highs import PersistentHighs
 from solvers.kpis import Account, accounts_of, kpis_of
@@ -84,8 +84,12 @@ class Dispatcher:
         self._highs = PersistentHighs()
         self._compiled: dict[Hashable, _Compiled] = {}
 
-    def dispatch(self, values: Mapping[str, float] | None = None) -> Dispatch:
+    def dispatch(self, values: Mapping[str, float] | None = None, *, explain: bool = False) -> Dispatch:
         """Dispatch the design that has these values at these dotted paths.
+
+        Args:
+            values: by dotted path; what is not named is as in the reference.
+            explain: tell why, where there is no dispatch; takes as long as several solves.
 
         Raises:
             pydantic.ValidationError: a value is not valid where it stands.
@@ -98,7 +102,37 @@ class Dispatcher:
         compiled = self._compile(system, numbers)
         program = compiled.program.linear_program(numbers)
         dispatch = self._solve(system, solver, numbers, compiled, program)
+        if explain and dispatch.status is Status.INFEASIBLE:
+            conflict = self._explain(solver, compiled, program)
+            dispatch = replace(dispatch, solution=replace(dispatch.solution, conflict=conflict))
         return replace(dispatch, seconds=time.perf_counter() - began)
+
+    def explain(self, values: Mapping[str, float] | None = None) -> tuple[str, ...]:
+        """Why the design that has these values cannot be dispatched, in words; empty if it can.
+
+        Raises:
+            pydantic.ValidationError: a value is not valid where it stands.
+        """
+        values = values or {}
+        system, solver = self.system.with_values(values), self._solver_with(values)
+        numbers = self._numbers(system, solver)
+        compiled = self._compile(system, numbers)
+        return self._explain(solver, compiled, compiled.program.linear_program(numbers))
+
+    def _explain(
+        self, solver: SolverSettings, compiled: _Compiled, program: LinearProgram
+    ) -> tuple[str, ...]:
+        horizon = self.system.horizon
+        question = conflicts.Question(
+            compiled.program,
+            milp.with_finite_pairs(program, compiled.pairs),
+            compiled.pairs,
+            horizon.index,
+            horizon.step_hours,
+            PersistentHighs(),
+            milp.Clock(solver.time_limit_seconds),
+        )
+        return conflicts.explain(question)
 
     def warm_up(self) -> None:
         """Compile the model and find the reference basis now rather than with the first design."""

@@ -68,6 +68,7 @@ class Program:
         columns: where each component's variable stands in x.
         row_slices: where each equation's rows stand, by (component or node, label).
         exclusive: component, the two variables that must not both be above 0, and the node they meet at.
+        bounded: component and variable of each block of columns.
         width: number of columns.
     """
 
@@ -82,6 +83,7 @@ class Program:
             for name, component in system.components.items()
             for var in maths_of(component).variables(component)
         ]
+        self.bounded = tuple((name, var) for name, var, _ in self._bounded)
         self._slots = {
             key: slice(start := canonical.param_id_to_col[parameter.id], start + parameter.size)
             for key, parameter in model.parameters.items()
