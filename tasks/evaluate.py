@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.errors import InputError
 from schema.store.records import RunFiles, run_id_of
 from schema.study import SolverSettings
 from schema.system import System
 
 if TYPE_CHECKING:
-    from solvers.dispatch import Dispatch
+    from solvers.dispatch import Dispatch, Dispatcher
 
 EvaluationStatus = Literal["success", "failed", "infeasible"]
 
@@ -47,6 +49,7 @@ class Result:
         solver_seconds: HiGHS' share of it.
         details: solver status, gap, iterations, attempts.
         files: where its time series lie, if they were kept.
+        unwritten: why they could not be kept, though they should have been.
     """
 
     design: Design
@@ -58,6 +61,7 @@ class Result:
     solver_seconds: float = 0.0
     details: Mapping[str, object] = field(default_factory=dict)
     files: RunFiles | None = None
+    unwritten: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,35 +86,44 @@ class Assignment:
 
 
 class Evaluator:
-    """Evaluates designs of one study; belongs to one thread."""
+    """Evaluates designs of one study; belongs to one thread. The model is compiled with the first of them."""
 
     def __init__(self, assignment: Assignment) -> None:
-        from solvers.dispatch import Dispatcher
-
         self._assignment = assignment
-        self._dispatcher = Dispatcher(assignment.system, assignment.series, assignment.solver)
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
         """Evaluate every design; whatever goes wrong with one is its result and never raises."""
         return [self._evaluate(design, keep_series=keep_series) for design in designs]
 
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        from solvers.dispatch import Dispatcher
+
+        return Dispatcher(self._assignment.system, self._assignment.series, self._assignment.solver)
+
     def _evaluate(self, design: Design, *, keep_series: bool) -> Result:
         started_at, began = datetime.now(UTC), time.perf_counter()
         try:
             dispatch = self._dispatcher.dispatch(design.values)
-            files = self._keep(design, dispatch) if keep_series and dispatch.kpis else None
         except Exception as error:  # noqa: BLE001 - one design must never sink the others
             message = f"{type(error).__name__}: {error}"
             return Result(design, "failed", message, started_at, seconds=time.perf_counter() - began)
-        return _result(design, dispatch, started_at, files)
+        result = _result(design, dispatch, started_at)
+        if keep_series and result.status == "success":
+            result = self._with_series(result, dispatch)
+        return replace(result, seconds=time.perf_counter() - began)
 
-    def _keep(self, design: Design, dispatch: Dispatch) -> RunFiles:
+    def _with_series(self, result: Result, dispatch: Dispatch) -> Result:
+        """A design is not to blame for a disk that is full."""
         from tasks.series import write_series
 
-        return write_series(self._assignment, design, dispatch)
+        try:
+            return replace(result, files=write_series(self._assignment, result.design, dispatch))
+        except (InputError, OSError) as error:
+            return replace(result, unwritten=str(error))
 
 
-def _result(design: Design, dispatch: Dispatch, started_at: datetime, files: RunFiles | None) -> Result:
+def _result(design: Design, dispatch: Dispatch, started_at: datetime) -> Result:
     solution = dispatch.solution
     status: EvaluationStatus = "failed"
     if solution.status.has_solution:
@@ -123,7 +136,6 @@ def _result(design: Design, dispatch: Dispatch, started_at: datetime, files: Run
         message=solution.message,
         started_at=started_at,
         kpis=dict(dispatch.kpis) if status == "success" else {},
-        seconds=dispatch.seconds,
         solver_seconds=solution.solver_seconds,
         details={
             "solver_status": str(solution.status),
@@ -131,7 +143,6 @@ def _result(design: Design, dispatch: Dispatch, started_at: datetime, files: Run
             "iterations": solution.iterations,
             "attempts": list(solution.attempts),
         },
-        files=files,
     )
 
 

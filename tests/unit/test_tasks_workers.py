@@ -1,0 +1,215 @@
+"""Workers are processes that may be killed: only what kills its worker fails, and none stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from schema.study import SolverSettings
+from schema.system import System
+from tasks.evaluate import Assignment, Design
+from tasks.workers import ProcessWorkers, ThreadWorkers, WorkersError, workers_for
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60
+
+# Designs that do something to the process that evaluates them; workers import them by name.
+TRAPS = """
+import multiprocessing, os, signal, time
+from pathlib import Path
+
+class Trap(dict):
+    def items(self):
+        if multiprocessing.parent_process() is not None:
+            self.spring()
+        return super().items()
+
+class Deadly(Trap):
+    def spring(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class DeadlyOnce(Trap):
+    def spring(self):
+        try:
+            Path(os.environ["MARKER"]).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Slow(Trap):
+    def spring(self):
+        time.sleep(60)
+"""
+
+PARENT = """
+import sys, threading
+from pathlib import Path
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[2])
+    from test_tasks_workers import assignment
+    from tasks.evaluate import Design
+    from tasks.workers import ProcessWorkers
+    import traps
+    workers = ProcessWorkers(assignment(Path(sys.argv[1])), 2)
+    for number in range(2):
+        threading.Thread(target=workers.evaluate, args=([Design(number, traps.Slow())],)).start()
+    print("ready", flush=True)
+"""
+
+
+def assignment(results):
+    system = System.model_validate(
+        {
+            "system": "house",
+            "horizon": {"start": "2019-01-01T00:00", "steps": 24},
+            "components": {
+                "grid": {"type": "grid", "import_price_eur_per_kwh": 0.3},
+                "pv": {"type": "solar_pv", "capacity_kw": 2, "profile": "sun"},
+                "load": {"type": "power_demand", "profile": "load"},
+            },
+        }
+    )
+    series = {"sun": np.linspace(0, 1, 24), "load": np.ones(24)}
+    return Assignment(system, series, "hash", SolverSettings(), "s", results)
+
+
+@pytest.fixture
+def traps(tmp_path, monkeypatch):
+    (tmp_path / "traps.py").write_text(TRAPS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("MARKER", str(tmp_path / "sprung"))
+    sys.modules.pop("traps", None)
+    import traps  # type: ignore[import-not-found]
+
+    yield traps
+    sys.modules.pop("traps", None)
+
+
+def good(number):
+    return Design(number, {"pv.capacity_kw": float(number)})
+
+
+def children():
+    """Worker processes of this one; multiprocessing's own tracker stays."""
+    found = psutil.Process().children(recursive=True)
+    return [p for p in found if p.is_running() and "spawn_main" in " ".join(cmdline(p))]
+
+
+def cmdline(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_one_worker_needs_no_process(tmp_path):
+    assert isinstance(workers_for("processes", assignment(tmp_path), 1), ThreadWorkers)
+    assert isinstance(workers_for("threads", assignment(tmp_path), 4), ThreadWorkers)
+    with workers_for("processes", assignment(tmp_path), 2) as workers:
+        assert isinstance(workers, ProcessWorkers)
+
+
+def test_processes_and_threads_find_the_same_to_the_last_bit(tmp_path):
+    designs = [good(number) for number in range(6)]
+    with ThreadWorkers(assignment(tmp_path)) as threads, ProcessWorkers(assignment(tmp_path), 2) as processes:
+        here, there = threads.evaluate(designs), processes.evaluate(designs)
+    assert [r.kpis for r in here] == [r.kpis for r in there]
+    assert [r.design for r in there] == designs
+    assert children() == []
+
+
+def test_a_design_that_kills_its_worker_fails_alone_and_the_other_chunks_go_on(tmp_path, traps):
+    """Both workers' chunks hold a killer: neither may drag an innocent one of the other with it."""
+    chunks = [[good(0), good(1), Design(2, traps.Deadly())], [good(3), Design(4, traps.Deadly())]]
+    with ProcessWorkers(assignment(tmp_path), 2) as workers, ThreadPoolExecutor(2) as threads:
+        results = [r for part in threads.map(workers.evaluate, chunks) for r in part]
+        assert [r.design.number for r in results] == list(range(5))
+        assert [r.design.number for r in results if r.status != "success"] == [2, 4]
+        assert "died" in results[2].message
+        # the pool is whole again
+        assert workers.evaluate([good(9)])[0].status == "success"
+    assert children() == []
+
+
+def test_a_worker_that_is_killed_once_costs_no_design(tmp_path, traps):
+    chunk = [good(0), Design(1, traps.DeadlyOnce()), good(2)]
+    with ProcessWorkers(assignment(tmp_path), 2) as workers:
+        results = workers.evaluate(chunk)
+    assert (tmp_path / "sprung").exists()
+    assert [r.status for r in results] == ["success"] * 3
+
+
+@pytest.mark.slow
+def test_a_worker_killed_from_outside_costs_no_design(tmp_path):
+    designs = [good(number) for number in range(400)]
+    with ProcessWorkers(assignment(tmp_path), 2) as workers, ThreadPoolExecutor(1) as thread:
+        workers.evaluate([good(0)])
+        running = thread.submit(workers.evaluate, designs)
+        time.sleep(0.2)
+        for child in children():
+            child.kill()
+        assert [r.status for r in running.result(PATIENCE)] == ["success"] * 400
+
+
+def test_a_study_that_is_broken_off_does_not_wait_for_what_its_workers_do(tmp_path, traps):
+    caught = []
+
+    def evaluate(workers, number):
+        try:
+            workers.evaluate([Design(number, traps.Slow())])
+        except WorkersError as error:
+            caught.append(str(error))
+
+    began = time.monotonic()
+    workers = ProcessWorkers(assignment(tmp_path), 2)
+    threads = [threading.Thread(target=evaluate, args=(workers, n)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: len(children()) == 2)
+    workers.__exit__(KeyboardInterrupt)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert time.monotonic() - began < 30
+    assert caught == ["the study was broken off"] * 2
+    wait_until(lambda: not children())
+
+
+def test_workers_leave_when_their_parent_is_killed(tmp_path, traps):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path), str(Path(__file__).parent)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "ready"
+        parent = psutil.Process(process.pid)
+        wait_until(lambda: len(parent.children()) >= 3)  # two workers and multiprocessing's tracker
+        family = parent.children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        screen = process.communicate()
+    wait_until(lambda: not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE])
+    assert "Traceback" not in screen[1]
