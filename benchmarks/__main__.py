@@ -1,0 +1,76 @@
+"""Measure everything in one run, print it, and write docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import sys
+from statistics import median
+
+from benchmarks import cold, pypsa_network, warm, workers
+from benchmarks.figures import Target, Timing, Workers
+from benchmarks.house import ROOT, house
+from benchmarks.noise import Noise
+from benchmarks.report import Findings, page
+
+SAME_OPTIMUM = 1e-6
+"""Largest relative difference between two optima of one design."""
+
+ROUNDS = {168: 5, 8760: 1}
+DESIGNS = {168: 20, 8760: 10}
+"""How many designs the peers solve."""
+
+SPEED_UP = {168: 200.0, 8760: 15.0}
+OWN_SHARE = {168: 60.0, 8760: 20.0}
+PEAK_MB = 600.0
+
+
+def main() -> int:
+    noise = Noise()
+    print("Workers on the year", flush=True)
+    found = workers.measure()
+    timings: list[list[Timing]] = []
+    shares: dict[int, list[float]] = {}
+    for hours, rounds in ROUNDS.items():
+        print(f"The house over {hours:,} h, warm and beside its peers", flush=True)
+        place = house(hours)
+        ours, shares[hours] = warm.measure(place, rounds)
+        peers = [*pypsa_network.measure(place, DESIGNS[hours]), *cold.measure(place, DESIGNS[hours])]
+        timings.append([ours, *peers])
+    differences = {
+        f"{peer.name}, {peer.hours:,} h": peer.difference(ours) for ours, *peers in timings for peer in peers
+    }
+    different = {name: value for name, value in differences.items() if not value <= SAME_OPTIMUM}
+    if different:
+        for name, value in different.items():
+            print(f"{name}: its optimum differs from ours by {value:.1e}", file=sys.stderr)
+        return 1
+    findings = Findings(
+        _targets(timings, shares, found), timings, shares, max(differences.values()), found, noise.share()
+    )
+    text = page(findings)
+    (ROOT / "docs/benchmarks.md").write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def _targets(timings: list[list[Timing]], shares: dict[int, list[float]], found: Workers) -> list[Target]:
+    targets = [
+        Target(f"{peer.name} against a warm evaluation, {peer.hours:,} h", peer.median / ours.median,
+               SPEED_UP[peer.hours], "times", at_least=True)
+        for ours, *peers in timings
+        for peer in peers
+        if peer.name in pypsa_network.WAYS
+    ]  # fmt: skip
+    targets += [
+        Target(f"our own share of a warm evaluation, {hours:,} h", 100 * median(values),
+               OWN_SHARE[hours], "%", at_least=False)
+        for hours, values in shares.items()
+    ]  # fmt: skip
+    if found.peak_mb is not None:
+        targets.append(
+            Target("peak memory of a worker, 8,760 h", found.peak_mb, PEAK_MB, "MB", at_least=False)
+        )
+    return targets
+
+
+if __name__ == "__main__":
+    sys.exit(main())
