@@ -96,7 +96,7 @@ def solve_system(
     if findings or loaded is None:
         raise InputError(findings)
     began = time.perf_counter()
-    dispatch = Dispatcher(loaded.system, loaded.series, solver).dispatch(values)
+    dispatch = Dispatcher(loaded.system, loaded.series, solver).dispatch(values, explain=True)
     seconds = time.perf_counter() - began
     written = None
     if flows_file is not None and dispatch.status.has_solution:

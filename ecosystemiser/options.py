@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +22,12 @@ ResultsOption = Annotated[
 RESULTS_DEFAULT = Path("results")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+
+
+def results_flag(results: Path) -> str:
+    """What to add to a command so that it finds these results; nothing where it does so anyway."""
+    usual = os.environ.get("ECOSYSTEMISER_RESULTS") or RESULTS_DEFAULT
+    return "" if results == Path(usual) else f" --results {shlex.quote(str(results))}"
 
 
 class Format(StrEnum):

@@ -10,10 +10,12 @@ import math
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
@@ -269,15 +271,17 @@ def save(figure: Figure, file: Path) -> None:
     """
     check_format(file)
     half = file.with_name(f".{secrets.token_hex(4)}{file.suffix}")
-    # Without a date the same picture is the same file.
     metadata: dict[str, Any] = {"Date": None} if file.suffix.lower() == ".svg" else {}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(half, dpi=_DPI, metadata=metadata)
+        # Without a date and with ids that are not random, the same picture is the same file.
+        with rc_context({"svg.hashsalt": "ecosystemiser"}):
+            figure.savefig(half, dpi=_DPI, metadata=metadata)
         half.replace(file)
     except OSError as error:
         reason = error.strerror or os.strerror(error.errno or 0)
         message = f"cannot be written ({reason}); name a file in a folder that you may write to"
         raise InputError(Finding(str(file), "", reason, "a writable file", message)) from error
     finally:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecosystemiser.failures import FELL_SHORT, Interrupted
-from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples
+from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples, results_flag
 from ecosystemiser.printing import as_json, duration, note, show, size
 
 if TYPE_CHECKING:
@@ -60,15 +61,14 @@ def run(
 
     loaded = load_study(study)
     silent = json or quiet
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or _cores()
     if not silent:
         _announce(loaded, results, count)
     try:
         outcome = _run(study, results, count, runner, resume=resume, silent=silent)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"what was evaluated is kept; go on with `ecosystemiser run {study} --resume`"
-        ) from None
+        again = f"ecosystemiser run {shlex.quote(str(study))} --resume{results_flag(results)}"
+        raise Interrupted(f"what was evaluated is kept; go on with `{again}`") from None
     _show(outcome, results, json=json, quiet=quiet)
 
 
@@ -152,7 +152,7 @@ def _print(found: StudyResults) -> None:
     typer.echo()
     for name, path in found.paths.items():
         typer.echo(f"{name.replace('_', ' ')}: {path}")
-    where = f" --results {found.results}" if found.results != RESULTS_DEFAULT else ""
+    where = results_flag(found.results)
     typer.echo("Next:")
     for line in (
         f"ecosystemiser query best-designs --study-id {found.study_id}{where}",
@@ -160,3 +160,8 @@ def _print(found: StudyResults) -> None:
         f"ecosystemiser query convergence --study-id {found.study_id}{where}",
     ):
         typer.echo(f"  {line}")
+
+
+def _cores() -> int:
+    """Cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples
+from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples, results_flag
 from ecosystemiser.printing import as_json, duration, note
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY_ID", help="The study.")]
@@ -52,13 +53,13 @@ def status(
     took = study["execution_time_seconds"]
     typer.echo(f"  begun        {moment(study['created_at'])}" + (f", took {duration(took)}" if took else ""))
     for line in _next(study, told):
-        typer.echo(f"  next         {line}")
+        typer.echo(f"  next         {line}{results_flag(results)}")
 
 
 def _next(study: dict[str, Any], told: str) -> list[str]:
     file = (study["metadata_json"] or {}).get("study_path") or "STUDY.yaml"
     if told in {"interrupted", "cancelled", "failed"}:
-        return [f"ecosystemiser run {file} --resume"]
+        return [f"ecosystemiser run {shlex.quote(file)} --resume"]
     if told == "completed":
         return [f"ecosystemiser query pareto-front --study-id {study['study_id']}"]
     return []
