@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from schema.store.folders import series_place
 from schema.store.records import RunFiles, run_id_of
 from schema.store.timeseries import write_run
 from solvers.dispatch import Dispatch
@@ -14,7 +15,7 @@ from tasks.versions import versions
 
 
 def write_series(assignment: Assignment, design: Design, dispatch: Dispatch) -> RunFiles:
-    """Write a run's flows, states, configuration and KPIs into the study's folder."""
+    """Write a run's flows, states, configuration and KPIs into the study's folder, wherever series go."""
     index = dispatch.system.horizon.index
     config = {
         "study_id": assignment.study_id,
@@ -30,7 +31,7 @@ def write_series(assignment: Assignment, design: Design, dispatch: Dispatch) -> 
     accounts = {name: asdict(account) for name, account in dispatch.accounts.items()}
     units = dict.fromkeys(dispatch.flows, "kW") | dict.fromkeys(dispatch.states, "kWh")
     return write_run(
-        assignment.results,
+        series_place(assignment.results),
         assignment.study_id,
         run_id_of(assignment.study_id, design.number),
         flows=pd.DataFrame(dict(dispatch.flows), index=index),

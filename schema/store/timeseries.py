@@ -1,16 +1,16 @@
 """A run's files: flows and component states over time in Parquet, its configuration and KPIs in JSON.
 
-All of them are written into a temporary folder beside and renamed into place, so a folder that exists is
-whole. Any Parquet reader takes the files as they are; pandas restores the time index.
+Any Parquet reader takes the files as they are; pandas restores the time index. Columns are float32 where that
+tells a watt, a watt-hour; their units and the system's hash stand in the metadata. Where the files lie, and how
+they come there whole, is told in `schema.store.folders`.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import secrets
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -22,25 +22,51 @@ import pyarrow.parquet as pq
 
 from schema.errors import Finding, InputError
 from schema.store.database import RUNS_FOLDER
+from schema.store.folders import COMMIT_MARK, Folder, Place, checked_url, folder_at
 from schema.store.records import RunFiles, check_run_id, check_study_id
 from schema.store.values import compact_json
 
 Series = Literal["flows", "components"]
 # Four weeks of hours: one week of a run lies in one or two row groups, the others stay unread.
 _ROWS_PER_GROUP: Final = 672
+# What a column's rounding may cost, in its unit: a watt, a watt-hour.
+_ROUNDING: Final = 1e-3
 
 
 def run_folder(results_dir: Path, study_id: str, run_id: str) -> Path:
-    """Where a run's files lie.
+    """Where a run's files lie in the results folder.
 
     Raises:
         InputError: an id that is no slug, so that nothing leaves the results folder.
     """
-    return results_dir / RUNS_FOLDER / check_study_id(study_id) / check_run_id(run_id)
+    return results_dir.joinpath(*_parts(study_id, run_id))
+
+
+def place_of(results_dir: Path, study_id: str, run_id: str, results_path: str) -> Place:
+    """The place whose files the record of a run tells of: what `read_series` and its like take.
+
+    Args:
+        results_dir: the results folder.
+        study_id: the study.
+        run_id: the run.
+        results_path: as recorded: relative to the results folder, or a URL.
+
+    Raises:
+        InputError: an id that is no slug, or a path that is not this run's.
+    """
+    way = "/".join(_parts(study_id, run_id))
+    if "://" not in results_path:
+        if results_path != way:
+            raise InputError(_strange(run_id, results_path, way))
+        return results_dir
+    url = checked_url(results_path)
+    if not url.endswith(f"/{way}"):
+        raise InputError(_strange(run_id, url, f"a URL that ends in {way}"))
+    return url.removesuffix(f"/{way}")
 
 
 def write_run(
-    results_dir: Path,
+    place: Place,
     study_id: str,
     run_id: str,
     *,
@@ -55,7 +81,7 @@ def write_run(
     """Write a run's files, replacing those of the same run.
 
     Args:
-        results_dir: the results folder.
+        place: the results folder, or the URL of another place.
         study_id: the study.
         run_id: the run.
         flows: power by `component.port` [kW], over a DatetimeIndex.
@@ -67,44 +93,33 @@ def write_run(
         kpis: name → value, and what else tells how the run did.
 
     Returns:
-        The paths to record, relative to the results folder.
+        The paths to record: relative to the results folder, or URLs.
 
     Raises:
-        InputError: an id that is no slug, or a folder that cannot be written.
+        InputError: an id that is no slug, or a place that cannot be written to.
         TypeError: a frame without a DatetimeIndex.
         ValueError: a column without a unit.
     """
-    folder = run_folder(results_dir, study_id, run_id)
-    tables = {
-        "flows.parquet": _table(flows, units, system_hash),
-        "components.parquet": _table(components, units, system_hash),
+    parts = _parts(study_id, run_id)
+    files = {
+        "flows.parquet": _parquet(_table(flows, units, system_hash)),
+        "components.parquet": _parquet(_table(components, units, system_hash)),
+        "simulation_config.json": compact_json(config).encode(),
     }
     if profiles is not None:
-        tables["profiles.parquet"] = pa.Table.from_pandas(profiles.rename_axis("time"), preserve_index=True)
-    texts = {"simulation_config.json": compact_json(config), "kpis.json": compact_json(kpis)}
-    # The leading dot cannot begin an id: what a kill leaves behind is never taken for a run.
-    half = folder.with_name(f".{run_id}.{secrets.token_hex(4)}")
-    try:
-        half.mkdir(parents=True)
-        for name, table in tables.items():
-            pq.write_table(table, half / name, compression="zstd", row_group_size=_ROWS_PER_GROUP)
-        for name, text in texts.items():
-            (half / name).write_text(text, encoding="utf-8")
-        _move_into_place(half, folder)
-    except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
-        reason = error.strerror or str(error)
-        message = f"{folder} cannot be written ({reason}): see to its permissions and the disk's space"
-        raise InputError(Finding(str(folder), "", reason, "a writable folder", message)) from error
-    except BaseException:
-        shutil.rmtree(half, ignore_errors=True)
-        raise
-    place = folder.relative_to(results_dir)
-    return RunFiles(str(place), str(place / "flows.parquet"), str(place / "components.parquet"))
+        exact = pa.Table.from_pandas(profiles.rename_axis("time"), preserve_index=True)
+        files["profiles.parquet"] = _parquet(exact)
+    # The last: it is the mark that all is there.
+    files[COMMIT_MARK] = compact_json(kpis).encode()
+    folder = folder_at(place, *parts)
+    with _told_plainly(folder):
+        folder.write(files)
+    base = "/".join(parts) if isinstance(place, Path) else "/".join([checked_url(place), *parts])
+    return RunFiles(base, f"{base}/flows.parquet", f"{base}/components.parquet")
 
 
 def read_series(
-    results_dir: Path,
+    place: Place,
     study_id: str,
     run_id: str,
     series: Series,
@@ -116,55 +131,83 @@ def read_series(
     """A run's flows or component states; only the columns and the part of time asked for are read.
 
     Args:
-        results_dir: the results folder.
+        place: the results folder, or the URL of another place; see `place_of`.
         study_id: the study.
         run_id: the run.
         series: `flows` or `components`.
         columns: which; None for all.
-        start: the first time step.
+        start: the first time step; in the series' own time zone unless it tells another.
         end: the time step to stop before.
 
     Raises:
         InputError: no such file or column, or a file that is damaged.
     """
-    file = run_folder(results_dir, study_id, run_id) / f"{series}.parquet"
-    bounds = [("time", ">=", start), ("time", "<", end)]
-    filters = [(name, sign, pd.Timestamp(bound)) for name, sign, bound in bounds if bound is not None]
-    try:
+    with _opened(place, study_id, run_id, series) as (name, file):
         if columns is not None:
-            _require_columns(file, columns)
-        return pd.read_parquet(
-            file, columns=None if columns is None else list(columns), filters=filters or None
-        )
-    except FileNotFoundError:
-        message = f"{run_id} has no {series} on disk: `ecosystemiser replay {run_id}` solves it again"
-        raise InputError(Finding(str(file), "", "no file", "a Parquet file", message)) from None
-    except pa.ArrowInvalid as error:
-        message = f"{file} is damaged: `ecosystemiser replay {run_id}` writes it anew"
-        raise InputError(Finding(str(file), "", str(error), "a Parquet file", message)) from error
+            _require_columns(name, file, columns)
+        zone = file.schema_arrow.field("time").type.tz
+        first, last = _moment(start, zone), _moment(end, zone)
+        groups = [i for i in range(file.num_row_groups) if _overlaps(file, i, first, last)]
+        wanted = None if columns is None else [*columns, "time"]
+        table = file.read_row_groups(groups, columns=wanted, use_pandas_metadata=True)
+        frame: pd.DataFrame = table.to_pandas()
+    if columns is not None:
+        frame = frame[list(columns)]
+    within = np.ones(len(frame), bool)
+    if first is not None:
+        within &= frame.index >= first
+    if last is not None:
+        within &= frame.index < last
+    return frame[within]
 
 
-def read_units(results_dir: Path, study_id: str, run_id: str, series: Series) -> dict[str, str]:
+def read_units(place: Place, study_id: str, run_id: str, series: Series) -> dict[str, str]:
     """Column → unit, from the file's metadata.
 
     Raises:
-        FileNotFoundError: the run kept no files.
+        InputError: the run kept no files, or they are damaged.
     """
-    schema = pq.read_schema(run_folder(results_dir, study_id, run_id) / f"{series}.parquet")
-    return {field.name: field.metadata[b"unit"].decode() for field in schema if field.name != "time"}
+    with _opened(place, study_id, run_id, series) as (_, file):
+        return {f.name: f.metadata[b"unit"].decode() for f in file.schema_arrow if f.name != "time"}
 
 
-def read_details(results_dir: Path, study_id: str, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_details(place: Place, study_id: str, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The run's configuration and its KPIs.
 
     Raises:
         FileNotFoundError: the run kept no files.
     """
-    folder = run_folder(results_dir, study_id, run_id)
-    config, kpis = (
-        json.loads((folder / name).read_text()) for name in ("simulation_config.json", "kpis.json")
-    )
+    folder = folder_at(place, *_parts(study_id, run_id))
+    config, kpis = (_json(folder, name) for name in ("simulation_config.json", COMMIT_MARK))
     return config, kpis
+
+
+def remove_series(place: Place, study_id: str) -> None:
+    """Remove the files of all of a study's runs at a place.
+
+    Raises:
+        InputError: an id that is no slug, or a place that cannot be written to.
+    """
+    folder = folder_at(place, RUNS_FOLDER, check_study_id(study_id))
+    with _told_plainly(folder):
+        folder.remove()
+
+
+def _parts(study_id: str, run_id: str) -> tuple[str, str, str]:
+    return RUNS_FOLDER, check_study_id(study_id), check_run_id(run_id)
+
+
+def _strange(run_id: str, found: str, expected: str) -> Finding:
+    message = (
+        f"the record of {run_id} leads to {found}, which is not its own folder: see `ecosystemiser db check`"
+    )
+    return Finding("", "results_path", found, expected, message)
+
+
+def _json(folder: Folder, name: str) -> dict[str, Any]:
+    with folder.open(name) as file:
+        found: dict[str, Any] = json.loads(file.read())
+    return found
 
 
 def _table(frame: pd.DataFrame, units: Mapping[str, str], system_hash: str) -> pa.Table:
@@ -172,7 +215,8 @@ def _table(frame: pd.DataFrame, units: Mapping[str, str], system_hash: str) -> p
         raise TypeError("a run's series stand over a DatetimeIndex")
     if missing := [str(name) for name in frame.columns if name not in units]:
         raise ValueError(f"columns without a unit: {', '.join(missing)}")
-    table = pa.Table.from_pandas(frame.astype(np.float32).rename_axis("time"), preserve_index=True)
+    narrowed = pd.DataFrame({name: _narrowed(frame[name]) for name in frame.columns}, index=frame.index)
+    table = pa.Table.from_pandas(narrowed.rename_axis("time"), preserve_index=True)
     for position, name in enumerate(table.column_names):
         if name != "time":
             described = table.schema.field(position).with_metadata({"unit": units[name]})
@@ -180,31 +224,84 @@ def _table(frame: pd.DataFrame, units: Mapping[str, str], system_hash: str) -> p
     return table.replace_schema_metadata({**table.schema.metadata, b"system_hash": system_hash.encode()})
 
 
-def _move_into_place(half: Path, folder: Path) -> None:
-    for file in [*half.iterdir(), half]:
-        _sync(file)
-    if folder.exists():
-        old = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-        folder.rename(old)
-        half.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        half.rename(folder)
-    _sync(folder.parent)
+def _narrowed(column: pd.Series[Any]) -> pd.Series[Any]:
+    """float32 where its rounding costs less than a watt, else float64."""
+    exact = column.to_numpy(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow = exact.astype(np.float32)
+        lost = np.abs(narrow - exact)
+    enough = not np.any(lost[np.isfinite(exact)] > _ROUNDING)
+    return pd.Series(narrow if enough else exact, index=column.index)
 
 
-def _sync(file: Path) -> None:
-    """To the disk, so that a name never outlives its content after a power cut."""
-    descriptor = os.open(file, os.O_RDONLY)
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _opened(place: Place, study_id: str, run_id: str, series: Series) -> Iterator[tuple[str, pq.ParquetFile]]:
+    """The file, of which no more than its footer is read, and its name for messages."""
+    folder = folder_at(place, *_parts(study_id, run_id))
+    name = f"{folder}/{series}.parquet"
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with folder.open(f"{series}.parquet") as file:
+            yield name, pq.ParquetFile(file, pre_buffer=True)
+    except FileNotFoundError:
+        message = f"{run_id} has no {series} on disk: `ecosystemiser replay {run_id}` solves it again"
+        raise InputError(Finding(name, "", "no file", "a Parquet file", message)) from None
+    except pa.ArrowInvalid as error:
+        message = f"{name} is damaged: `ecosystemiser replay {run_id}` writes it anew"
+        raise InputError(Finding(name, "", str(error), "a Parquet file", message)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{name} cannot be read ({reason}): see to your permissions, and that the place answers"
+        raise InputError(Finding(name, "", reason, "a file that can be read", message)) from error
 
 
-def _require_columns(file: Path, columns: Sequence[str]) -> None:
-    known = [name for name in pq.read_schema(file).names if name != "time"]
-    for name in columns:
-        if name not in known:
-            message = f"{file} has no column {name!r}: there are {', '.join(known)}"
-            raise InputError(Finding(str(file), name, name, f"one of: {', '.join(known)}", message))
+@contextmanager
+def _told_plainly(folder: Folder) -> Iterator[None]:
+    """What the disk or the storage's own library says, as a finding."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = (
+            (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        )
+        message = f"{folder} cannot be written ({reason}): see to its permissions and its space"
+        raise InputError(Finding(str(folder), "", reason, "a writable folder", message)) from error
+
+
+def _moment(bound: datetime | None, zone: str | None) -> pd.Timestamp | None:
+    """The bound in the series' own terms; a clock's doubled hour is taken as its first."""
+    if bound is None:
+        return None
+    moment = pd.Timestamp(bound)
+    if moment.tzinfo is None:
+        return (
+            moment if zone is None else moment.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+        )
+    return moment.tz_convert(zone or "UTC") if zone else moment.tz_convert("UTC").tz_localize(None)
+
+
+def _overlaps(
+    file: pq.ParquetFile, group: int, first: pd.Timestamp | None, last: pd.Timestamp | None
+) -> bool:
+    """Whether a row group holds any of the time asked for, by its statistics."""
+    part = file.metadata.row_group(group)
+    times = part.column(file.schema_arrow.get_field_index("time")).statistics
+    if times is None:
+        return True
+    begins, ends = pd.Timestamp(times.min), pd.Timestamp(times.max)
+    return (last is None or begins < last) and (first is None or ends >= first)
+
+
+def _require_columns(name: str, file: pq.ParquetFile, columns: Sequence[str]) -> None:
+    known = [field for field in file.schema_arrow.names if field != "time"]
+    for column in columns:
+        if column not in known:
+            message = f"{name} has no column {column!r}: there are {', '.join(known)}"
+            raise InputError(Finding(name, column, column, f"one of: {', '.join(known)}", message))
