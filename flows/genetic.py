@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, unmapped
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import as_completed
 from prefect.runtime import flow_run
 
 from flows.artifacts import ProgressArtifact, front_artifact
 from schema.errors import InputError
 from schema.loading import LoadedStudy, load_study
+from schema.store.errors import StoreError
 from schema.store.store import Store
 from schema.yaml_files import read_yaml
-from tasks.bookkeeping import FinalStatus, StudyRecord, begin, files_by_run
+from tasks.bookkeeping import Begun, FinalStatus, StudyRecord, begin, files_by_run
 from tasks.convergence import Convergence
 from tasks.evaluate import Assignment, Design, Result, run_id
 from tasks.nsga2 import Nsga2
 from tasks.progress import Tally
 from tasks.scoring import Scored
-from tasks.steps import evaluate_chunk
+from tasks.steps import evaluate_chunk, explain_infeasible
 from tasks.workers import Runner, Workers, chunks_of, workers_for
 
 
@@ -70,21 +70,20 @@ def genetic_study(
             results,
         )
         with workers_for(runner, assignment, workers) as pool:
-            return _GeneticRun(store, loaded, pool, workers, begun.known).run()
+            return _GeneticRun(store, loaded, pool, workers, begun).run()
 
 
 class _GeneticRun:
     """One study under way; what its steps share."""
 
-    def __init__(
-        self, store: Store, loaded: LoadedStudy, pool: Workers, workers: int, known: Mapping[int, Scored]
-    ) -> None:
+    def __init__(self, store: Store, loaded: LoadedStudy, pool: Workers, workers: int, begun: Begun) -> None:
         self.study = loaded.study
         self.record = StudyRecord(store, loaded)
         self.algorithm = Nsga2(loaded.study)
         self.convergence = Convergence(loaded.study)
         self.tally = Tally(loaded.study)
-        self.pool, self.workers, self.known = pool, workers, known
+        self.pool, self.workers, self.begun = pool, workers, begun
+        self.infeasible: Design | None = None
 
     def run(self) -> FinalStatus:
         artifact = ProgressArtifact(self.study.study)
@@ -106,7 +105,7 @@ class _GeneticRun:
     def evolve(self, generation: int, designs: Sequence[Design]) -> None:
         """Evaluate a generation, but for what is known of it, and tell the algorithm."""
         began = time.perf_counter()
-        scored = {d.number: self.known[d.number] for d in designs if d.number in self.known}
+        scored = self.record.recall(self.begun.known, designs)
         self.tally.take_up(scored.values())
         missing = [design for design in designs if design.number not in scored]
         self.record.start(missing)
@@ -117,8 +116,14 @@ class _GeneticRun:
             self.tally.report(generation, self.convergence.best, self.convergence.hypervolume)
         answers = [scored[design.number] for design in designs]
         self.algorithm.tell(answers)
+        self.infeasible = self.infeasible or _first_infeasible(answers)
         self.record.close_generation(
-            generation, answers, self.convergence, self.algorithm.population, time.perf_counter() - began
+            generation,
+            answers,
+            self.convergence,
+            self.algorithm.population,
+            time.perf_counter() - began,
+            known=not missing and generation in self.begun.generations,
         )
         self.tally.report(generation, self.convergence.best, self.convergence.hypervolume)
 
@@ -134,7 +139,13 @@ class _GeneticRun:
         )
         by_future = dict(zip(futures, chunks, strict=True))
         for future in as_completed(list(futures)):
-            yield _results_of(future, by_future[future])
+            if future.state.is_completed():
+                results = future.result()
+            else:
+                # A design that fails is a result. A task that fails is nobody's but ours: without it, then.
+                results = self.pool.evaluate(by_future[future], keep_series=keep_series)
+            _require_written(self.study.study, results)
+            yield results
 
     def finish(self) -> FinalStatus:
         """Write the front's time series and settle the study."""
@@ -145,6 +156,8 @@ class _GeneticRun:
             for chunk in self.evaluate([scored.design for scored in front], "front", keep_series=True):
                 results += chunk
         status: FinalStatus = "completed" if self.tally.solved else "failed"
+        if status == "failed" and self.infeasible is not None:
+            self.record.explain(explain_infeasible(self.infeasible, self.pool, self.study.study))
         self.record.finish(
             self.convergence, files_by_run(self.study.study, results), status, self.tally.seconds
         )
@@ -152,13 +165,18 @@ class _GeneticRun:
         return status
 
 
-def _results_of(future: PrefectFuture[list[Result]], chunk: Sequence[Design]) -> list[Result]:
-    """A chunk's results; a task that itself failed gives a failure for each of its designs."""
-    future.wait()
-    if future.state.is_completed():
-        return future.result()
-    message = f"the task ended as {future.state.name}: {future.state.message}"
-    return [Result(design, "failed", message, datetime.now(UTC)) for design in chunk]
+def _first_infeasible(answers: Sequence[Scored]) -> Design | None:
+    return next((scored.design for scored in answers if scored.status == "infeasible"), None)
+
+
+def _require_written(study_id: str, results: Sequence[Result]) -> None:
+    """Raises StoreError where time series that are to be kept could not be written."""
+    for result in results:
+        if result.unwritten:
+            raise StoreError(
+                f"the time series of {run_id(study_id, result.design)} were not kept: {result.unwritten}. What "
+                "was evaluated before is recorded: run the study again with --resume"
+            )
 
 
 def _front_row(study_id: str, scored: Scored) -> dict[str, Any]:

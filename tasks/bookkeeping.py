@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schema.errors import Finding, InputError
 from schema.loading import LoadedStudy
 from schema.store import queries
-from schema.store.errors import StudyAliveError
+from schema.store.errors import StoreError, StudyAliveError
 from schema.store.records import NewStudy, RunFiles, RunStart, run_id_of
 from schema.store.store import Store
 from tasks.convergence import Convergence
@@ -28,10 +29,12 @@ class Begun:
     Attributes:
         finished: it had been completed before; nothing is left to do.
         known: evaluations settled before an interruption, by number.
+        generations: those that were recorded whole before it.
     """
 
     finished: bool = False
     known: Mapping[int, Scored] = field(default_factory=dict)
+    generations: frozenset[int] = frozenset()
 
 
 def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
@@ -47,11 +50,13 @@ def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
         return None
     _require_same(loaded, row["metadata_json"].get("content", {}))
     status = str(row["status"])
-    if status == "completed" or resume:
+    if status == "completed":
         return status
     holder = store.holder(study_id)
     if holder is not None and holder.pid != os.getpid():
         raise StudyAliveError(study_id, holder.pid, holder.host)
+    if resume:
+        return status
     message = (
         f"study '{study_id}' was begun before and has {row['run_count']} evaluations: add --resume to go on "
         f"with it, or remove it with `ecosystemiser delete {study_id}`"
@@ -76,7 +81,11 @@ def begin(store: Store, loaded: LoadedStudy, *, resume: bool) -> Begun:
     store.settle_interrupted(study_id)
     store.update_study(study_id, status="running")
     rows = queries.evaluations(store.connection, study_id)
-    return Begun(known={row["evaluation_number"]: scored_from_row(row) for row in rows})
+    told = queries.convergence(store.connection, study_id)
+    return Begun(
+        known={row["evaluation_number"]: scored_from_row(row) for row in rows},
+        generations=frozenset(int(row["generation_number"]) for row in told),
+    )
 
 
 def _new_study(loaded: LoadedStudy) -> NewStudy:
@@ -116,6 +125,9 @@ def _require_same(loaded: LoadedStudy, recorded: Mapping[str, Any]) -> None:
 def differences(old: Any, new: Any, path: str = "") -> list[str]:
     """What differs between two nested records: `algorithm.seed (1, now 2)`."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
+        if old == new and list(old) != list(new):
+            # The first objective is the fitness, and the search draws its numbers variable by variable.
+            return [f"the order of {path}"]
         return [
             difference
             for key in dict.fromkeys([*old, *new])
@@ -141,6 +153,29 @@ class StudyRecord:
         self._study = loaded.study
         self._system_id = loaded.system.system.system
         self._timesteps = loaded.system.system.horizon.steps
+
+    def recall(self, known: Mapping[int, Scored], designs: Sequence[Design]) -> dict[int, Scored]:
+        """What is known of these designs, by number.
+
+        Raises:
+            InputError: the record tells of other designs; its search was made with other versions.
+        """
+        found = {design.number: known[design.number] for design in designs if design.number in known}
+        for design in designs:
+            if design.number in found and found[design.number].design.values != design.values:
+                raise InputError(self._other_search(design))
+        return found
+
+    def _other_search(self, design: Design) -> Finding:
+        study_id = self._study.study
+        row = self._store.study(study_id) or {}
+        changed = differences((row.get("metadata_json") or {}).get("versions", {}), versions())
+        message = (
+            f"'{study_id}' cannot be continued: evaluation {design.number} of its record is not the design that "
+            f"the search asks for now (what has changed: {'; '.join(changed) or 'nothing that was recorded'}). "
+            "Install the versions it was begun with, or run it anew under another id"
+        )
+        return Finding("", "study", study_id, "the versions that the study was begun with", message)
 
     def start(self, designs: Sequence[Design]) -> None:
         """Log designs as running before they are solved."""
@@ -170,9 +205,13 @@ class StudyRecord:
         convergence: Convergence,
         population: Any,
         seconds: float,
+        *,
+        known: bool = False,
     ) -> None:
-        """Record a generation's convergence and front."""
+        """Tell a generation's convergence and front, and record them unless they are `known` from before."""
         told = convergence.tell(number, generation, population, seconds)
+        if known:
+            return
         self._store.record_generation(told)
         self._store.set_progress(self._study.study, 100.0 * number / self._study.algorithm.max_generations)
 
@@ -192,9 +231,13 @@ class StudyRecord:
         self._store.finish_study(study_id, status, execution_time_seconds=seconds)
 
     def abandon(self, status: FinalStatus, seconds: float) -> None:
-        """Settle a study that was broken off; what it has is kept and can be taken up again."""
-        self._store.settle_interrupted(self._study.study)
-        self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
+        """Settle a study that was broken off; what it has is kept and can be taken up again.
+
+        A store that takes nothing any more is left as it is: the next run settles it.
+        """
+        with suppress(StoreError, InputError):
+            self._store.settle_interrupted(self._study.study)
+            self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
 
     def explain(self, reason: Sequence[str]) -> None:
         """Keep why no design of the study could be dispatched."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
@@ -38,8 +39,11 @@ def estimate(loaded: LoadedStudy, workers: int) -> Estimate:
     study, system = loaded.study, loaded.system.system
     dispatcher = Dispatcher(system, loaded.system.series, study.solver)
     dispatcher.warm_up()
-    tried = [dispatcher.dispatch(values) for values in Nsga2(study).ask()[:_TRIED]]
-    seconds_each = median(dispatch.seconds for dispatch in tried)
+    tried = []
+    for values in Nsga2(study).ask()[:_TRIED]:
+        with suppress(Exception):  # a design that fails here is a failed evaluation of the study
+            tried.append(dispatcher.dispatch(values))
+    seconds_each = median(dispatch.seconds for dispatch in tried) if tried else 0.0
     evaluations = study.algorithm.population_size * study.algorithm.max_generations
     columns = max((len(d.flows) + len(d.states) for d in tried), default=0) + len(loaded.system.series)
     kept = {"none": 0, "front": study.algorithm.population_size, "all": evaluations}[study.timeseries]

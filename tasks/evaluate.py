@@ -95,16 +95,28 @@ class Evaluator:
         """Evaluate every design; whatever goes wrong with one is its result and never raises."""
         return [self._evaluate(design, keep_series=keep_series) for design in designs]
 
+    def explain(self, design: Design) -> tuple[str, ...]:
+        """Why a design cannot be dispatched, in a few lines; never raises."""
+        try:
+            return self._dispatcher.explain(design.values)
+        except Exception as error:  # noqa: BLE001 - an explanation must not sink what it explains
+            return (f"it could not be found out why: {type(error).__name__}: {error}",)
+
     @cached_property
     def _dispatcher(self) -> Dispatcher:
         from solvers.dispatch import Dispatcher
 
-        return Dispatcher(self._assignment.system, self._assignment.series, self._assignment.solver)
+        dispatcher = Dispatcher(self._assignment.system, self._assignment.series, self._assignment.solver)
+        dispatcher.warm_up()
+        return dispatcher
 
     def _evaluate(self, design: Design, *, keep_series: bool) -> Result:
         started_at, began = datetime.now(UTC), time.perf_counter()
         try:
-            dispatch = self._dispatcher.dispatch(design.values)
+            dispatcher = self._dispatcher
+            # What was compiled for all designs is not the first one's time.
+            started_at, began = datetime.now(UTC), time.perf_counter()
+            dispatch = dispatcher.dispatch(design.values)
         except Exception as error:  # noqa: BLE001 - one design must never sink the others
             message = f"{type(error).__name__}: {error}"
             return Result(design, "failed", message, started_at, seconds=time.perf_counter() - began)

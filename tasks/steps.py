@@ -29,5 +29,19 @@ def evaluate_chunk(
 ) -> list[Result]:
     """Evaluate a chunk of designs by the study's workers; failures are results and never raise."""
     _ = study_id, label  # they name the task run
-    evaluate: Workers = workers
-    return evaluate.evaluate(chunk, keep_series=keep_series)
+    by: Workers = workers
+    return by.evaluate(chunk, keep_series=keep_series)
+
+
+@task(
+    name="explain",
+    task_run_name="{study_id} why there is no dispatch",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    log_prints=False,
+)
+def explain_infeasible(design: Design, workers: Any, study_id: str) -> tuple[str, ...]:
+    """Why a design cannot be dispatched, in a few lines."""
+    _ = study_id  # it names the task run
+    by: Workers = workers
+    return by.explain(design)

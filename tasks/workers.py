@@ -10,18 +10,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing import connection, resource_tracker
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from tasks.evaluate import Assignment, Design, Evaluator, Result
 
 Runner = Literal["threads", "processes"]
 _STARTS = 3
+_T = TypeVar("_T")
 
 
 class WorkersError(Exception):
@@ -37,6 +38,10 @@ class Workers(Protocol):
         Raises:
             WorkersError: there are no workers, as they cannot be started or the study was broken off.
         """
+        ...
+
+    def explain(self, design: Design) -> tuple[str, ...]:
+        """Why a design cannot be dispatched, in a few lines."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -60,16 +65,23 @@ class ThreadWorkers:
         self._leaving = threading.Event()
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
-        if not hasattr(self._local, "evaluator"):
-            self._local.evaluator = Evaluator(self._assignment)
-        evaluator: Evaluator = self._local.evaluator
         results: list[Result] = []
         for design in designs:
             # A study that is broken off waits for one evaluation of each thread, not for all that are queued.
             if self._leaving.is_set():
                 raise WorkersError("the study was broken off")
-            results += evaluator.evaluate([design], keep_series=keep_series)
+            results += self._evaluator.evaluate([design], keep_series=keep_series)
         return results
+
+    def explain(self, design: Design) -> tuple[str, ...]:
+        return self._evaluator.explain(design)
+
+    @property
+    def _evaluator(self) -> Evaluator:
+        if not hasattr(self._local, "evaluator"):
+            self._local.evaluator = Evaluator(self._assignment)
+        evaluator: Evaluator = self._local.evaluator
+        return evaluator
 
     def __enter__(self) -> Self:
         return self
@@ -105,10 +117,18 @@ class ProcessWorkers:
         """A chunk whose worker died is tried once more design by design, so that only the culprit fails."""
         pool = self._pool
         try:
-            return self._submit(pool, designs, keep_series=keep_series)
+            return self._submit(pool, _evaluate, list(designs), keep_series)
         except BrokenProcessPool:
             self._replace(pool)
         return self._one_by_one(designs, keep_series=keep_series)
+
+    def explain(self, design: Design) -> tuple[str, ...]:
+        pool = self._pool
+        try:
+            return self._submit(pool, _explain, design)
+        except BrokenProcessPool:
+            self._replace(pool)
+            return ("it could not be found out why: the worker process died",)
 
     def _one_by_one(self, designs: Sequence[Design], *, keep_series: bool) -> list[Result]:
         """In a process of its own: a death in the common pool could be another chunk's fault."""
@@ -119,7 +139,7 @@ class ProcessWorkers:
                 for design in designs:
                     pool = pool or self._begun_alone()
                     try:
-                        results += self._submit(pool, [design], keep_series=keep_series)
+                        results += self._submit(pool, _evaluate, [design], keep_series)
                     except BrokenProcessPool:
                         results.append(_died(design))
                         pool.shutdown(wait=False)
@@ -134,21 +154,19 @@ class ProcessWorkers:
         for _ in range(_STARTS):
             pool = self._start(1)
             try:
-                self._submit(pool, [], keep_series=False)
+                self._submit(pool, _evaluate, [], False)
             except BrokenProcessPool:
                 pool.shutdown(wait=False)
             else:
                 return pool
         raise WorkersError("worker processes die as they start: is there memory left?")
 
-    def _submit(
-        self, pool: ProcessPoolExecutor, designs: Sequence[Design], *, keep_series: bool
-    ) -> list[Result]:
+    def _submit(self, pool: ProcessPoolExecutor, work: Callable[..., _T], *what: Any) -> _T:
         try:
             if self._leaving.is_set():
                 raise WorkersError("the study was broken off")
             with _interrupts_kept_from_children():
-                future = pool.submit(_evaluate, list(designs), keep_series)
+                future = pool.submit(work, *what)
             return future.result()
         except BrokenProcessPool:
             if self._leaving.is_set():
@@ -212,10 +230,18 @@ def _leave_when_told(stay: connection.Connection) -> None:
     os._exit(1)
 
 
-def _evaluate(designs: list[Design], keep_series: bool) -> list[Result]:
+def _begun() -> Evaluator:
     if _evaluator is None:
         raise RuntimeError("the worker was not begun")
-    return _evaluator.evaluate(designs, keep_series=keep_series)
+    return _evaluator
+
+
+def _evaluate(designs: list[Design], keep_series: bool) -> list[Result]:
+    return _begun().evaluate(designs, keep_series=keep_series)
+
+
+def _explain(design: Design) -> tuple[str, ...]:
+    return _begun().explain(design)
 
 
 def chunks_of(

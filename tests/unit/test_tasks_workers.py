@@ -74,7 +74,7 @@ def assignment(results):
             "system": "house",
             "horizon": {"start": "2019-01-01T00:00", "steps": 24},
             "components": {
-                "grid": {"type": "grid", "import_price_eur_per_kwh": 0.3},
+                "grid": {"type": "grid", "import_limit_kw": 5, "import_price_eur_per_kwh": 0.3},
                 "pv": {"type": "solar_pv", "capacity_kw": 2, "profile": "sun"},
                 "load": {"type": "power_demand", "profile": "load"},
             },
@@ -129,8 +129,10 @@ def test_one_worker_needs_no_process(tmp_path):
 
 def test_processes_and_threads_find_the_same_to_the_last_bit(tmp_path):
     designs = [good(number) for number in range(6)]
+    unmet = Design(9, {"grid.import_limit_kw": 0.1})
     with ThreadWorkers(assignment(tmp_path)) as threads, ProcessWorkers(assignment(tmp_path), 2) as processes:
         here, there = threads.evaluate(designs), processes.evaluate(designs)
+        assert threads.explain(unmet) == processes.explain(unmet) != ()
     assert [r.kpis for r in here] == [r.kpis for r in there]
     assert [r.design for r in there] == designs
     assert children() == []
