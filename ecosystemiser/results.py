@@ -8,8 +8,6 @@ from pathlib import Path
 
 from schema.errors import Finding, InputError
 from schema.store import queries
-from schema.store.database import FILE_NAME
-from schema.store.statements import Row
 from schema.store.store import Store
 
 PICTURES_FOLDER = "pictures"
@@ -24,18 +22,6 @@ def opened(results: Path) -> Iterator[Store]:
     """
     with Store.open(results, read_only=True) as store:
         yield store
-
-
-def existing_study(results: Path, study_id: str) -> Row | None:
-    """The study's row; None where there is no such study, or no results at all.
-
-    Raises:
-        InputError: the results cannot be read.
-    """
-    if not (results / FILE_NAME).is_file():
-        return None
-    with opened(results) as store:
-        return store.study(study_id)
 
 
 def chosen_study(store: Store, study_id: str | None) -> str:

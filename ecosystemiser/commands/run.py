@@ -59,6 +59,7 @@ def run(
     """
     from schema.loading import load_study
 
+    _refuse_system(study)
     loaded = load_study(study)
     silent = json or quiet
     count = workers or _cores()
@@ -72,12 +73,24 @@ def run(
     _show(outcome, results, json=json, quiet=quiet)
 
 
+def _refuse_system(file: Path) -> None:
+    from schema.errors import Finding, InputError
+    from schema.yaml_files import read_yaml
+
+    raw, _ = read_yaml(file)
+    if "components" in raw and "study" not in raw:
+        message = f"this is a system, and a study is needed; `ecosystemiser solve {file}` dispatches a system"
+        raise InputError(Finding(str(file), "", "a system", "a study", message))
+
+
 def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
     """What is about to be done, unless the study is there already."""
-    from ecosystemiser.results import existing_study
+    from schema.store.store import Store
 
     study = loaded.study
-    known = existing_study(results, study.study)
+    # Opened to write: a folder that cannot be used is told before anything is measured.
+    with Store.open(results) as store:
+        known = store.study(study.study)
     if known is not None:
         if known["status"] != "completed":
             note(
@@ -117,7 +130,7 @@ def _show(outcome: RunOutcome, results: Path, *, json: bool, quiet: bool) -> Non
         found = StudyResults.read(store, outcome.study_id, before or draw(store, outcome.study_id))
         why = [] if found.front else reasons(store, outcome.study_id)
     if json:
-        typer.echo(as_json(found.as_dict()))
+        typer.echo(as_json({**found.as_dict(), "reasons": why}))
     elif found.front:
         if outcome.was_finished and not quiet:
             note(f"{outcome.study_id} is finished: nothing was run")

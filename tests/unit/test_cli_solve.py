@@ -150,6 +150,12 @@ def test_a_study_cannot_be_solved(system, tmp_path):
     assert "this is a study" in call("solve", tmp_path / "study.yaml", status=2).stderr
 
 
+def test_a_system_cannot_be_run(system, tmp_path):
+    told = call("run", system, "--results", tmp_path / "results", status=2).stderr
+    assert f"`ecosystemiser solve {system}` dispatches a system" in told
+    assert not (tmp_path / "results").exists()
+
+
 # -- validate
 
 
