@@ -1,0 +1,1 @@
+"""The results over HTTP: read-only, as JSON."""
