@@ -9,7 +9,7 @@ from typing import Any
 
 from schema.errors import Finding, InputError
 from schema.store.records import STUDY_TYPES
-from schema.store.statements import IN_LIST, Row, decoded, study
+from schema.store.statements import EVALUATIONS, IN_LIST, Row, decoded, study
 from schema.store.values import compact_json, utc_text
 from schema.store.where import unknown_name
 
@@ -69,9 +69,7 @@ def evaluations(connection: sqlite3.Connection, study_id: str) -> list[Row]:
         InputError: there is no such study.
     """
     required_study(connection, study_id)
-    return fetch(
-        connection, "SELECT * FROM study_runs WHERE study_id = ? ORDER BY evaluation_number", [study_id]
-    )
+    return fetch(connection, f"{EVALUATIONS} WHERE e.study_id = ? ORDER BY e.evaluation_number", [study_id])
 
 
 def simulation_run(connection: sqlite3.Connection, run_id: str) -> Row | None:
@@ -116,7 +114,7 @@ def pareto_front(connection: sqlite3.Connection, study_id: str, generation: int 
         return []
     return fetch(
         connection,
-        f"SELECT * FROM study_runs WHERE run_id {IN_LIST} ORDER BY fitness, evaluation_number",
+        f"{EVALUATIONS} WHERE e.run_id {IN_LIST} ORDER BY e.fitness, e.evaluation_number",
         [row["run_ids"]],
     )
 

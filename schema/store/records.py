@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, Self
 
 from schema.errors import Finding, InputError
@@ -55,6 +56,12 @@ def check_run_id(run_id: str) -> str:
 def run_id_of(study_id: str, evaluation_number: int) -> str:
     """The id of a study's evaluation, the same in `study_runs` and `simulation_runs`."""
     return f"{study_id}-{evaluation_number:07d}"
+
+
+@lru_cache(maxsize=64)
+def names_text(names: tuple[str, ...]) -> str:
+    """Parameter names as stored: the same for a whole study."""
+    return compact_json(list(names))
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,9 @@ class RunFiles:
     results_path: str
     flows_path: str
     components_path: str
+
+
+_NO_FILES: Final = RunFiles("", "", "")
 
 
 @dataclass(frozen=True)
@@ -218,7 +228,7 @@ class Evaluation:
             "evaluation_number": int(self.evaluation_number),
             "generation_number": None if self.generation_number is None else int(self.generation_number),
             "parameter_vector": compact_json(list(self.parameters.values())),
-            "parameter_names": compact_json(list(self.parameters)),
+            "parameter_names": names_text(tuple(self.parameters)),
             "fitness": finite(self.fitness),
             "objectives": compact_json(self.objectives),
             "constraint_violations": compact_json(self.constraint_violations),
@@ -231,7 +241,7 @@ class Evaluation:
         }
 
     def simulation_run_row(self, now: str) -> dict[str, Any]:
-        files = self.files or RunFiles("", "", "")
+        files = self.files or _NO_FILES
         return {
             "run_id": self.run_id,
             "study_id": self.study_id,
@@ -242,7 +252,9 @@ class Evaluation:
             "solver_type": self.solver_type,
             "simulation_status": SIMULATION_STATUS[self.status],
             **self.kpis.columns(),
-            **{name: path or None for name, path in asdict(files).items()},
+            "results_path": files.results_path or None,
+            "flows_path": files.flows_path or None,
+            "components_path": files.components_path or None,
             "created_at": now,
             "updated_at": now,
             "metadata_json": compact_json({"kpis": self.kpis.other}) if self.kpis.other else "{}",

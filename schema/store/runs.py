@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from schema.errors import Finding, InputError
 from schema.store.queries import fetch, required_studies
-from schema.store.statements import CANDIDATE, IN_LIST, Row
+from schema.store.statements import CANDIDATE, IN_LIST, PARAMETER_NAMES, Row
 from schema.store.tables import JSON_COLUMNS
 from schema.store.values import compact_json
 from schema.store.where import Fragment, Scope, Term, joined, objective, parse_where
@@ -28,6 +28,12 @@ _MAXIMISED: Final = frozenset(
 )
 _JOINED: Final = "study_runs e LEFT JOIN simulation_runs s ON s.run_id = e.simulation_run_id"
 _IN_ORDER: Final = _JOINED.replace("e LEFT", "e INDEXED BY idx_study_runs_study_id_evaluation_number LEFT")
+# A dispatch bears its evaluation's id, or is one of the few that the index of the others holds.
+_LED_BY_KPI: Final = (
+    "simulation_runs s CROSS JOIN study_runs e ON e.rowid IN ("
+    "SELECT rowid FROM study_runs WHERE run_id = s.run_id AND simulation_run_id = s.run_id UNION ALL "
+    "SELECT rowid FROM study_runs WHERE simulation_run_id = s.run_id AND simulation_run_id <> run_id)"
+)
 # Users may speak of either table's word for it.
 _STATUS: Final[Mapping[str, str]] = {"completed": "success"}
 
@@ -121,7 +127,7 @@ def best_designs(
     source = _JOINED
     if key.sql.startswith("s.") and not study_ids:
         # Through all studies the KPI's own index leads the way; SQLite has to be told.
-        source = "simulation_runs s CROSS JOIN study_runs e ON e.simulation_run_id = s.run_id"
+        source = _LED_BY_KPI
     elif study_ids and key.sql != "e.fitness":
         source = _IN_ORDER
     sql, values = view.select(key, source, conditions)
@@ -195,6 +201,7 @@ def _view(connection: sqlite3.Connection, study_ids: Sequence[str]) -> _View:
     evaluations, simulations = _columns(connection, "study_runs"), _columns(connection, "simulation_runs")
     own = {name: kind for name, kind in simulations.items() if name not in evaluations}
     selected = {name: f"e.{name}" for name in evaluations} | {name: f"s.{name}" for name in own}
+    selected["parameter_names"] = PARAMETER_NAMES
     kinds = {**simulations, **evaluations}
     named = {name: (sql, kinds[name]) for name, sql in selected.items() if name not in JSON_COLUMNS}
     layouts, directions = _layouts(connection, study_ids)
@@ -220,8 +227,9 @@ def _layouts(
     chosen = f"WHERE study_id {IN_LIST}" if study_ids else ""
     rows = fetch(
         connection,
-        f"SELECT optimization_objective, (SELECT r.parameter_names FROM study_runs r WHERE "
-        f"r.study_id = studies.study_id ORDER BY evaluation_number LIMIT 1) AS layout FROM studies {chosen}",
+        f"SELECT optimization_objective, coalesce(parameter_names, (SELECT r.parameter_names FROM study_runs r "
+        "WHERE r.study_id = studies.study_id ORDER BY evaluation_number LIMIT 1)) AS layout "
+        f"FROM studies {chosen}",
         [compact_json(list(study_ids))] if study_ids else [],
     )
     layouts = dict.fromkeys(row["layout"] for row in rows if row["layout"] is not None)
@@ -255,8 +263,9 @@ def _evaluations(
 
 
 def _bare_runs(view: _View, terms: Sequence[Term], status: str | None, order: str | None) -> Fragment:
-    # The plus keeps SQLite to the index of study_run_id: few runs have none, a study may have many.
-    wanted = [Fragment("s.study_run_id IS NULL"), *view.within("+s")]
+    # Both, as an index holds those few; the plus keeps SQLite to it, as a study may have many.
+    bare = Fragment("s.study_run_id IS NOT s.run_id AND s.study_run_id IS NULL")
+    wanted = [bare, *view.within("+s")]
     if status is not None:
         told = [word for word, other in _STATUS.items() if status in {word, other}] or [status]
         wanted.append(Fragment("s.simulation_status = ?", (told[0],)))

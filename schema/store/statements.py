@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from schema.store.records import Front
@@ -20,6 +21,12 @@ CANDIDATE: Final = (
     "e.simulation_status = 'success' AND e.constraint_violations = '{}' AND +e.fitness IS NOT NULL"
 )
 IN_LIST: Final = "IN (SELECT value FROM json_each(?))"
+# An evaluation's own names, else its study's.
+PARAMETER_NAMES: Final = (
+    "coalesce(e.parameter_names, (SELECT parameter_names FROM studies WHERE studies.study_id = e.study_id))"
+)
+# The names first: of two columns with one name, a row gives the first.
+EVALUATIONS: Final = f"SELECT {PARAMETER_NAMES} AS parameter_names, e.* FROM study_runs e"
 
 
 def insert(table: str, columns: Iterable[str]) -> str:
@@ -60,15 +67,23 @@ ATTACH_FILES: Final = (
 
 def decoded(row: sqlite3.Row) -> Row:
     """The row as a dict, its JSON columns as what they hold, `parameters` beside them."""
-    result: Row = dict(row)
+    result: Row = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
     for name in JSON_COLUMNS & result.keys():
-        if result[name] is not None:
-            result[name] = json.loads(result[name])
+        text = result[name]
+        if text is not None:
+            # Names are the same in row after row.
+            result[name] = list(_names(text)) if name == "parameter_names" else json.loads(text)
     if result.get("parameter_names") is not None and result.get("parameter_vector") is not None:
         result["parameters"] = dict(zip(result["parameter_names"], result["parameter_vector"], strict=False))
     if "is_pareto_optimal" in result:
         result["is_pareto_optimal"] = bool(result["is_pareto_optimal"])
     return result
+
+
+@lru_cache(maxsize=64)
+def _names(text: str) -> list[str]:
+    names: list[str] = json.loads(text)
+    return names
 
 
 # -- studies
@@ -95,10 +110,34 @@ def update_study(connection: sqlite3.Connection, study_id: str, changes: Mapping
 
 
 def delete_study(connection: sqlite3.Connection, study_id: str) -> None:
-    connection.execute("DELETE FROM studies WHERE study_id = ?", [study_id])
+    """Delete a study and whatever belongs to it; to be called with foreign keys off.
+
+    By way of the foreign keys, every single one of its dispatches would be looked for in all evaluations.
+    """
+    connection.execute(
+        "UPDATE study_runs SET simulation_run_id = NULL WHERE simulation_run_id <> run_id AND study_id <> ? "
+        "AND simulation_run_id IN (SELECT run_id FROM simulation_runs WHERE study_id = ?)",
+        [study_id, study_id],
+    )
+    belonging = connection.execute(
+        "SELECT DISTINCT m.name FROM sqlite_master m, pragma_foreign_key_list(m.name) f "
+        "WHERE m.type = 'table' AND f.\"table\" = 'studies' AND f.\"from\" = 'study_id'"
+    ).fetchall()
+    for table in [*(str(row["name"]) for row in belonging), "studies"]:
+        connection.execute(f"DELETE FROM {table} WHERE study_id = ?", [study_id])
 
 
 # -- evaluations
+
+
+def common_names(connection: sqlite3.Connection, study_id: str, names: str) -> str:
+    """The parameter names that hold for the study's evaluations, these where it has none yet."""
+    connection.execute(
+        "UPDATE studies SET parameter_names = ? WHERE study_id = ? AND parameter_names IS NULL",
+        [names, study_id],
+    )
+    row = connection.execute("SELECT parameter_names FROM studies WHERE study_id = ?", [study_id]).fetchone()
+    return str(row["parameter_names"])
 
 
 def count_study_runs(connection: sqlite3.Connection, run_ids: Collection[str]) -> int:

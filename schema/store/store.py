@@ -161,10 +161,14 @@ class Store:
             InputError: there is no such study.
             StudyAliveError: it is being run.
         """
-        with self.claim(study_id):
-            with self._writing() as connection:
-                queries.required_study(connection, study_id)
-                statements.delete_study(connection, study_id)
+        with self.claim(study_id), self._turn:
+            queries.required_study(self.connection, study_id)
+            self.connection.execute("PRAGMA foreign_keys=OFF")  # not possible within the transaction
+            try:
+                with self._writing() as connection:
+                    statements.delete_study(connection, study_id)
+            finally:
+                self.connection.execute("PRAGMA foreign_keys=ON")
             shutil.rmtree(self.results_dir / RUNS_FOLDER / study_id, ignore_errors=True)
             self._lock_file(study_id).unlink(missing_ok=True)
 
@@ -194,6 +198,7 @@ class Store:
             _require_studies(connection, chunk)
             for study_id in {evaluation.study_id for evaluation in chunk}:
                 _count_and_rank(connection, study_id, [e for e in chunk if e.study_id == study_id], now)
+            _leave_out_common_names(connection, study_runs)
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
 
@@ -269,6 +274,17 @@ class Store:
 def _require_studies(connection: sqlite3.Connection, chunk: Iterable[RunStart | Evaluation]) -> None:
     for study_id in {item.study_id for item in chunk}:
         queries.required_study(connection, study_id)
+
+
+def _leave_out_common_names(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Parameter names stand in the study once; an evaluation has its own only where they differ."""
+    common: dict[str, str] = {}
+    for row in rows:
+        study_id = row["study_id"]
+        if study_id not in common:
+            common[study_id] = statements.common_names(connection, study_id, row["parameter_names"])
+        if row["parameter_names"] == common[study_id]:
+            row["parameter_names"] = None
 
 
 def _count_and_rank(

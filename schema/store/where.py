@@ -3,6 +3,7 @@
 A name becomes SQL only by way of a column that the tables have, or as a bound position in a JSON list or
 path in a JSON object; a value is always bound. So no filter can change a statement.
 """
+# ruff: noqa: S608
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from schema.errors import Finding, InputError
+from schema.store.statements import PARAMETER_NAMES
 
 OPERATORS: Final[Mapping[str, str]] = {
     "<=": "<=",
@@ -95,10 +97,10 @@ class Scope:
                 cases += " WHEN ? THEN NULL"
                 values += [layout]
         search = (
-            "(SELECT v.value FROM json_each(e.parameter_names) n "
+            f"(SELECT v.value FROM json_each({PARAMETER_NAMES}) n "
             "JOIN json_each(e.parameter_vector) v ON v.key = n.key WHERE n.value = ?)"
         )
-        return Fragment(f"CASE e.parameter_names{cases} ELSE {search} END", (*values, name))
+        return Fragment(f"CASE {PARAMETER_NAMES}{cases} ELSE {search} END", (*values, name))
 
     def condition(self, term: Term) -> Fragment:
         """The SQL of a term.
