@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from schema.errors import Finding, InputError
-from schema.store import migrations
+from schema.store import legacy, migrations
 from schema.store.locks import waited_for
 
 FILE_NAME = "simulation_index.sqlite"
@@ -88,25 +88,28 @@ def _connected(address: str, *, uri: bool) -> sqlite3.Connection:
 
 
 def _check_version(connection: sqlite3.Connection, file: Path) -> None:
-    known = migrations.names()
-    unknown = [name for name in migrations.applied(connection) if name not in known]
+    unknown = migrations.unknown(connection)
     if unknown:
         message = (
             f"{file} was written by a newer version ({unknown[-1]}): update this installation, "
             "or use another results folder"
         )
-        raise InputError(Finding(str(file), "", unknown[-1], f"{known[-1]} or older", message))
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        known = migrations.names()[-1]
+        raise InputError(Finding(str(file), "", unknown[-1], f"{known} or older", message))
+    # A process killed while making a new database may leave the table of steps behind, and nothing else.
+    rows = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> '_sqlite_migrations'"
+    )
     found = [str(row["name"]) for row in rows]
-    if found and not migrations.applied(connection):
+    if found and not migrations.applied(connection) and not legacy.is_older(connection):
         message = f"{file} is a database of something else: move it away, or use another results folder"
         raise InputError(Finding(str(file), "", ", ".join(found[:5]), "a results database", message))
 
 
 def _check_current(connection: sqlite3.Connection, file: Path) -> None:
-    taken, known = migrations.applied(connection), migrations.names()
-    if len(taken) < len(known):
-        found = taken[-1] if taken else "an empty file"
+    if migrations.pending(connection):
+        taken, known = migrations.applied(connection), migrations.names()
+        found = taken[-1] if taken else "no version"
         message = f"{file} is of an older version: bring it up to date with `ecosystemiser db migrate`"
         raise InputError(Finding(str(file), "", found, known[-1], message))
 

@@ -71,7 +71,6 @@ OF_STUDY = Reference("study_id", "studies", "study_id", "CASCADE")
 
 STUDIES = Table(
     "studies",
-    # Its `parameter_names` hold for every evaluation that names no others: a million rows need not repeat them.
     {
         "study_id": str,
         "study_type": str,
@@ -83,7 +82,6 @@ STUDIES = Table(
         "population_size": int,
         "max_generations": int,
         "max_evaluations": int,
-        "parameter_names": str,
         "status": str,
         "progress_percent": float,
         "run_count": int,
@@ -128,15 +126,12 @@ STUDY_RUNS = Table(
         ("study_id", "generation_number"),
         ("study_id", "fitness"),
         ("study_id", "is_pareto_optimal"),
+        # Without it, every deleted simulation run would scan all evaluations for those that point to it.
         ("simulation_run_id",),
     ],
     filled={"is_pareto_optimal": 0},
-    only={
-        # Marked evaluations are few: an index of all would cost more than it finds.
-        ("study_id", "is_pareto_optimal"): "WHERE is_pareto_optimal = 1",
-        # A dispatch bears its evaluation's id, so that the key finds it: only what points elsewhere is left.
-        ("simulation_run_id",): "WHERE simulation_run_id <> run_id",
-    },
+    # Marked evaluations are few: an index of all would cost more than it finds.
+    only={("study_id", "is_pareto_optimal"): "WHERE is_pareto_optimal = 1"},
 )
 
 PARETO_FRONTS = Table(
@@ -255,7 +250,7 @@ SIMULATION_RUNS = Table(
         "metadata_json": str,
     },
     key="run_id",
-    references=[OF_STUDY],
+    references=[OF_STUDY, Reference("study_run_id", "study_runs", "run_id", "SET NULL")],
     indexes=[
         ("study_id",),
         ("timestamp",),
@@ -264,11 +259,9 @@ SIMULATION_RUNS = Table(
         ("renewable_fraction",),
         ("study_run_id",),
     ],
-    # As above: what is in progress, of no study, or of an evaluation with another id.
-    only={("study_run_id",): "WHERE study_run_id IS NOT run_id"},
 )
 
-# Parents before children, but for study_runs, which points to simulation_runs.
+# Parents before children; study_runs and simulation_runs point to each other.
 FIRST_TABLES = (
     STUDIES,
     STUDY_RUNS,
