@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ecosystemiser.commands import doctor, query, run, solve, studies, validate
+from ecosystemiser.commands import community, doctor, query, run, solve, studies, validate
 from ecosystemiser.failures import PlainGroup
 from ecosystemiser.options import examples
 
@@ -43,6 +43,7 @@ solve.register(app)
 validate.register(app)
 query.register(app)
 studies.register(app)
+community.register(app)
 doctor.register(app)
 
 

@@ -1,0 +1,1 @@
+"""The solar community: what its cycle reads, writes and records."""

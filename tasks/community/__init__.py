@@ -1,0 +1,1 @@
+"""The steps of a community's cycle, as plain functions with thin Prefect tasks around them."""
