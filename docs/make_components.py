@@ -22,8 +22,8 @@ HEAD = """# Components, profiles and settings
 
 Written from the source by `python docs/make_components.py`; a test holds it to it.
 
-A number stands as such; where the table says *or profile*, `{profile: NAME}` names a series of the system's `profiles`
-(with `scale: 1.1` it is multiplied). Every component also takes `carriers`, such as `{electricity:
+A number stands as such; where the table says *or profile*, `{profile: NAME}` names a series of the system's
+`profiles` (with `scale: 1.1` it is multiplied). Every component also takes `carriers`, such as `{electricity:
 electricity@house_2}`, where it sits at other nodes than its type's own.
 """
 PROFILES = {

@@ -216,7 +216,7 @@ def _profile_names(system: System, file: str) -> list[Finding]:
 
 def _unsupplied(system: System, file: str) -> list[Finding]:
     """Nodes from which energy is taken and into which nothing can put any."""
-    supplied = {c.node(carrier) for c in system.components.values() for carrier in c.supplies}
+    supplied = {node for c in system.components.values() for node in c.supplied_nodes}
     return [
         Finding(
             file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -31,12 +32,15 @@ class SeriesBound:
 
     minimum: float
     exclusive: bool = False
+    maximum: float = math.inf
 
     def holds(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return values > self.minimum if self.exclusive else values >= self.minimum
+        above = values > self.minimum if self.exclusive else values >= self.minimum
+        return above & (values <= self.maximum)
 
     def __str__(self) -> str:
-        return f"above {self.minimum:g}" if self.exclusive else f"at least {self.minimum:g}"
+        least = f"above {self.minimum:g}" if self.exclusive else f"at least {self.minimum:g}"
+        return least if math.isinf(self.maximum) else f"{least}, at most {self.maximum:g}"
 
 
 def _named(value: Any) -> Any:

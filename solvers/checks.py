@@ -109,8 +109,8 @@ def _balances(system: System, equations: Mapping[str, Equations], failures: list
     for name, stated_ in equations.items():
         for port in stated_.ports.values():
             node = system.components[name].node(port.carrier)
-            net[node] = net.get(node, 0.0) + port.sign * port.power_kw
-            scale[node] = max(scale.get(node, 1.0), float(np.abs(port.power_kw).max()))
+            net[node] = net.get(node, 0.0) + port.sign * port.flow
+            scale[node] = max(scale.get(node, 1.0), float(np.abs(port.flow).max()))
     return max(
         _note(failures, f"the balance of {node}", float(np.abs(rest).max()) / scale[node])
         for node, rest in net.items()
@@ -151,7 +151,7 @@ def _exclusivity(system: System, values: Values, failures: list[str]) -> float:
     worst = 0.0
     for name, component in system.components.items():
         pair = maths_of(component).exclusive
-        if pair is not None:
+        if pair is not None and set(pair) <= set(values[name]):
             a, b = (values[name][key] for key in pair)
             size = float(np.minimum(a, b).max()) / max(1.0, float(a.max()), float(b.max()))
             worst = max(worst, _note(failures, f"{name}: {pair[0]} and {pair[1]} at once, which", size))

@@ -240,7 +240,7 @@ def judge(system: System, numbers: Mapping[str, Numbers], solution: Solution) ->
 def _series(
     system: System, equations: Mapping[str, Equations], values: Mapping[str, Mapping[str, Array]]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    flows = {f"{name}.{key}": port.power_kw for name, e in equations.items() for key, port in e.ports.items()}
+    flows = {f"{name}.{key}": port.flow for name, e in equations.items() for key, port in e.ports.items()}
     states = {
         f"{name}.{var.name}": values[name][var.name]
         for name, component in system.components.items()

@@ -4,7 +4,8 @@ All are over the horizon, from the solved flows. Symbols [kWh]: G generation, D 
 export, R renewable generation, F imports of fuel, s renewable share of an import.
 
 (K1)  total_generation_kwh   G = Σ electricity from local generators, after curtailment
-(K2)  total_demand_kwh       D = Σ electricity taken by demands and converters; charging is not demand
+(K2)  total_demand_kwh       D = Σ electricity taken by demands and converters; charging a storage is not demand,
+                             but what a car takes is, less what it gives back: it leaves with the car
 (K3)  net_grid_usage_kwh     I - X
 (K4)  self_consumption_rate  clip((G - X) / G, 0, 1),  0 if G = 0
 (K5)  self_sufficiency_rate  clip(1 - I / D, 0, 1),    0 if D = 0
@@ -19,13 +20,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schema.components import GasGrid, Grid, SolarPv, Storage, WindTurbine
+from schema.components import EvCharger, GasGrid, Grid, SolarPv, Storage, WindTurbine
 from schema.system import System
 from solvers.economics import yearly_costs_eur
 from solvers.maths import Ledger, Port
 
 Flows = Mapping[str, Mapping[str, Port]]
-"""Solved ports by component and name; power_kw is an array (T,)."""
+"""Solved ports by component and name; a flow is an array (T,)."""
 
 RENEWABLE_SOURCES = (SolarPv, WindTurbine)
 
@@ -63,13 +64,15 @@ def kpis_of(system: System, flows: Flows, accounts: Mapping[str, Account]) -> di
     hours = system.horizon.step_hours
     generation = demand = grid_import = grid_export = renewable = renewable_import = fuel = 0.0
     for name, component in system.components.items():
-        energy = {key: float(port.power_kw.sum()) * hours for key, port in flows[name].items()}
+        energy = {key: float(port.flow.sum()) * hours for key, port in flows[name].items()}
         if isinstance(component, Grid):
             grid_import += energy["import_kw"]
             grid_export += energy["export_kw"]
             renewable_import += component.renewable_fraction * energy["import_kw"]
         elif isinstance(component, GasGrid):
             fuel += energy["import_kw"]
+        elif isinstance(component, EvCharger):
+            demand += max(energy["charge_kw"] - energy.get("discharge_kw", 0.0), 0.0)
         elif not isinstance(component, Storage):
             put_in, taken = _electricity(flows[name], energy)
             generation += put_in

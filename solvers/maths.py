@@ -81,11 +81,17 @@ class Var:
 
 @dataclass(frozen=True)
 class Port:
-    """Power that a component puts into a node (sign +1) or takes from it (sign -1)."""
+    """What a component puts into a node (sign +1) or takes from it (sign -1).
+
+    Attributes:
+        carrier: one of the component's `own_carriers`.
+        sign: +1 or -1.
+        flow: power [kW], of water volume [m³/h]; the port's name ends in the unit.
+    """
 
     carrier: str
     sign: int
-    power_kw: Any
+    flow: Any
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,12 @@ class Setting:
             return self.series[value.profile] * value.scale
         return self.ones * value
 
+    def running_cost(self, price_eur_per_kwh: float) -> dict[str, Array]:
+        """The parameter `running_eur_per_kw` of a cost that goes with a flow; none where it costs nothing."""
+        if price_eur_per_kwh == 0:
+            return {}
+        return {"running_eur_per_kw": self.ones * (self.horizon.step_hours * price_eur_per_kwh)}
+
     def limit(self, value: float | None) -> Array:
         """A limit as a series (T,); infinite where there is none."""
         return self.ones * (np.inf if value is None else value)
@@ -179,7 +191,8 @@ class Maths:
         variables: the variables, given the component (some stand only where an attribute asks for them).
         equations: ports, constraints and objective in terms of parameters, variables and operations.
         ledger: cost and CO2 of solved flows.
-        exclusive: two variables that must not both be above 0 in a step, if there are such.
+        exclusive: two variables that must not both be above 0 in a step, where both stand.
+        optional: attributes that add terms to the equations where they are not 0.
     """
 
     numbers: Callable[[Any, Setting], dict[str, Any]]
@@ -187,11 +200,36 @@ class Maths:
     equations: Callable[[Any, Any, Operations], Equations]
     ledger: Callable[[Numbers, Mapping[str, Array]], Ledger] = lambda _numbers, _values: Ledger()
     exclusive: tuple[str, str] | None = None
+    optional: tuple[str, ...] = ()
 
     def numbers_of(self, component: Component, setting: Setting) -> Numbers:
         """The component's parameters as arrays."""
         raw = self.numbers(component, setting)
         return MappingProxyType({name: np.asarray(value, dtype=float) for name, value in raw.items()})
+
+
+def running_cost(p: Any, series: Any, m: Operations) -> Any:
+    """Σ running cost · series, where there is such a cost."""
+    return m.total(p.running_eur_per_kw, series) if hasattr(p, "running_eur_per_kw") else 0.0
+
+
+def running_ledger(variable: str) -> Callable[[Numbers, Mapping[str, Array]], Ledger]:
+    """The ledger of a component that has no other cost than a running cost of one variable."""
+
+    def ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
+        price = p.get("running_eur_per_kw")
+        return Ledger() if price is None else Ledger(float(price @ v[variable]))
+
+    return ledger
+
+
+UNITS = MappingProxyType({"_m3_per_hour": "m³/h", "_m3": "m³", "_kwh": "kWh", "_kw": "kW"})
+"""Units of ports and variables by the end of their names."""
+
+
+def unit_of(name: str) -> str:
+    """The unit that a port's or a variable's name ends in."""
+    return next(unit for end, unit in UNITS.items() if name.endswith(end))
 
 
 def namespace(values: Mapping[str, Any]) -> SimpleNamespace:

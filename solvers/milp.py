@@ -302,21 +302,21 @@ def with_finite_pairs(program: LinearProgram, pairs: tuple[Pair, ...]) -> Linear
 def implied_upper(program: LinearProgram, pair: Pair, member: slice) -> Array:
     """Most that one of a pair can be while the other is 0: its own limit, or what its balance can take.
 
-    In balance row t,  s x_t = right_t - Σ_others a_j x_j  with s = ±1, so x_t is at most what the others'
-    bounds leave.
+    In balance row t,  s_t x_t = right_t - Σ_others a_j x_j,  so x_t is at most what the others' bounds leave.
     """
     balance = sp.csr_array(program.matrix)[pair.balance].tocoo()
-    signs = np.zeros(member.stop - member.start)
+    # s_t is ±1, or one less the losses of a line.
+    inverse = np.zeros(member.stop - member.start)
     inside = (balance.col >= member.start) & (balance.col < member.stop)
-    signs[balance.col[inside] - member.start] = balance.data[inside]
+    inverse[balance.col[inside] - member.start] = 1.0 / balance.data[inside]
     in_pair = inside | _within(balance.col, pair.a) | _within(balance.col, pair.b)
     others = ~in_pair & (balance.data != 0)
     row, column, factor = balance.row[others], balance.col[others], balance.data[others]
-    # -s·a_j x_j at its largest
-    push = -signs[row] * factor
+    # -a_j x_j / s at its largest
+    push = -inverse[row] * factor
     most = push * np.where(push > 0, program.upper[column], program.lower[column])
-    reach = np.bincount(row, weights=most, minlength=signs.size)
-    implied = np.maximum(reach + signs * program.row_upper[pair.balance], 0.0)
+    reach = np.bincount(row, weights=most, minlength=inverse.size)
+    implied = np.maximum(reach + inverse * program.row_upper[pair.balance], 0.0)
     own: Indices | Array = program.upper[member]
     return np.minimum(own, implied)
 

@@ -66,10 +66,14 @@ def structure_of(system: System) -> Hashable:
     return (
         system.horizon.steps,
         tuple(
-            (name, type(c), tuple(sorted(c.carriers.items())), maths_of(c).variables(c))
+            (name, type(c), tuple(map(c.node, c.own_carriers)), maths_of(c).variables(c), _options(c))
             for name, c in system.components.items()
         ),
     )
+
+
+def _options(component: Component) -> tuple[bool, ...]:
+    return tuple(bool(getattr(component, attribute)) for attribute in maths_of(component).optional)
 
 
 def state_equations(
@@ -119,12 +123,12 @@ def build(system: System, numbers: Mapping[str, Numbers]) -> Model:
         objective = objective + stated.objective  # (O1)
         for port in stated.ports.values():
             node = component.node(port.carrier)
-            balances[node] = balances.get(node, 0.0) + port.sign * port.power_kw
+            balances[node] = balances.get(node, 0.0) + port.sign * port.flow
     constraints |= {(node, "balance"): _balance(supply) for node, supply in balances.items()}  # (B1)
     exclusive = tuple(
         (name, *pair, c.node(c.own_carriers[0]))
         for name, c in system.components.items()
-        if (pair := maths_of(c).exclusive) is not None
+        if (pair := maths_of(c).exclusive) is not None and all((name, key) in variables for key in pair)
     )
     problem = cp.Problem(cp.Minimize(objective), list(constraints.values()))
     return Model(problem, parameters, variables, constraints, exclusive)

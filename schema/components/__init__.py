@@ -8,7 +8,15 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from schema.components.base import CARRIERS, Component, Demand, EnergySized, PowerSized, Storage
-from schema.components.electricity import Battery, Grid, PowerDemand, SolarPv, WindTurbine
+from schema.components.electricity import (
+    Battery,
+    EvCharger,
+    Grid,
+    PowerDemand,
+    ShiftableDemand,
+    SolarPv,
+    WindTurbine,
+)
 from schema.components.gas import GasGrid
 from schema.components.heat import Chp, ElectricBoiler, GasBoiler, HeatBuffer, HeatDemand, HeatPump
 
@@ -18,6 +26,8 @@ AnyComponent = Annotated[
     | WindTurbine
     | Battery
     | PowerDemand
+    | ShiftableDemand
+    | EvCharger
     | HeatPump
     | ElectricBoiler
     | GasBoiler
@@ -43,6 +53,7 @@ __all__ = [
     "Demand",
     "ElectricBoiler",
     "EnergySized",
+    "EvCharger",
     "GasBoiler",
     "GasGrid",
     "Grid",
@@ -51,6 +62,7 @@ __all__ = [
     "HeatPump",
     "PowerDemand",
     "PowerSized",
+    "ShiftableDemand",
     "SolarPv",
     "Storage",
     "WindTurbine",

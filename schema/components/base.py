@@ -19,15 +19,20 @@ Series = float | ProfileRef
 """A number, or `{profile: NAME}`."""
 NonNegativeSeries = Annotated[NonNegative | ProfileRef, SeriesBound(0.0)]
 PositiveSeries = Annotated[Positive | ProfileRef, SeriesBound(0.0, exclusive=True)]
+FractionSeries = Annotated[Fraction | ProfileRef, SeriesBound(0.0, maximum=1.0)]
 NonNegativeProfile = Annotated[Profile, SeriesBound(0.0)]
+FractionProfile = Annotated[Profile, SeriesBound(0.0, maximum=1.0)]
 
 
 class Component(Model):
     """What every component has."""
 
     own_carriers: ClassVar[tuple[str, ...]] = ()
+    """Where it meets the system: carriers of its type, or attributes that name a node."""
     supplies: ClassVar[tuple[str, ...]] = ()
-    """Those of its own carriers that it can put energy into."""
+    """Those of `own_carriers` that it can put something into."""
+    node_attributes: ClassVar[tuple[str, ...]] = ()
+    """Those of `own_carriers` that are attributes holding a node."""
 
     carriers: dict[str, str] = Field(default_factory=dict)
     """Other nodes than the type's own, such as `{electricity: electricity@house_2}`."""
@@ -35,18 +40,26 @@ class Component(Model):
     @field_validator("carriers")
     @classmethod
     def _known_carriers(cls, carriers: dict[str, str]) -> dict[str, str]:
+        known = [own for own in cls.own_carriers if own not in cls.node_attributes]
         for own, node in carriers.items():
-            if own not in cls.own_carriers:
+            if own not in known:
                 raise ValueError(
-                    f"'{own}' is not a carrier of this type, which has {', '.join(cls.own_carriers)}"
+                    f"'{own}' is not a carrier of this type, which has {', '.join(known) or 'none'}"
                 )
             if node.split("@")[0] != own:
                 raise ValueError(f"'{node}' must be '{own}' or '{own}@NODE'")
         return carriers
 
     def node(self, carrier: str) -> str:
-        """The node at which the component meets a carrier of its type."""
+        """The node at which the component meets one of its `own_carriers`."""
+        if carrier in self.node_attributes:
+            return str(getattr(self, carrier))
         return self.carriers.get(carrier, carrier)
+
+    @property
+    def supplied_nodes(self) -> tuple[str, ...]:
+        """The nodes that it can put something into."""
+        return tuple(map(self.node, self.supplies))
 
 
 class PowerSized(Component):
@@ -58,6 +71,8 @@ class PowerSized(Component):
     """Investment [€/kW]."""
     fixed_cost_eur_per_kw_year: NonNegative = 0.0
     """Fixed cost of operation [€/kW/a]."""
+    variable_cost_eur_per_kwh: NonNegative = 0.0
+    """Cost of operation for each kWh of what `capacity_kw` measures [€/kWh]."""
     lifetime_years: Positive = 20.0
     """Lifetime over which the investment is spread [a]."""
     subsidy_fraction: Fraction = 0.0
@@ -128,9 +143,11 @@ class Storage(EnergySized):
 
 
 class Demand(Component):
-    """Energy that must be delivered in every step."""
+    """Energy that must be delivered in every step; what may stay unserved is part of the total cost."""
 
     profile: NonNegativeProfile
     """Demand [kW]."""
     scale: NonNegative = 1.0
     """The demand is multiplied by this [-]."""
+    unserved_price_eur_per_kwh: NonNegative | None = None
+    """Price at which demand may stay unserved [€/kWh]; all must be served unless told."""

@@ -47,7 +47,7 @@ class GasBoiler(PowerSized):
 
 
 class Chp(PowerSized):
-    """Combined heat and power: gas to electricity and heat in a fixed ratio."""
+    """Combined heat and power: gas to electricity and heat, in a fixed ratio unless told."""
 
     own_carriers = ("gas", "electricity", "heat")
     supplies = ("electricity", "heat")
@@ -58,6 +58,9 @@ class Chp(PowerSized):
     """Electricity out per gas in [-]."""
     thermal_efficiency_fraction: Fraction
     """Heat out per gas in [-]."""
+    min_thermal_efficiency_fraction: Fraction | None = None
+    """Heat out per gas in to which it may be lowered, the rest being thrown away [-]; 0 lets all of it go. The
+    ratio is fixed unless told."""
 
     @model_validator(mode="after")
     def _conserves_energy(self) -> Chp:
@@ -65,6 +68,8 @@ class Chp(PowerSized):
             raise ValueError(
                 "electric_efficiency_fraction and thermal_efficiency_fraction add up to more than 1"
             )
+        if (self.min_thermal_efficiency_fraction or 0.0) > self.thermal_efficiency_fraction:
+            raise ValueError("min_thermal_efficiency_fraction is above thermal_efficiency_fraction")
         return self
 
 

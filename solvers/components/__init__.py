@@ -6,26 +6,29 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from schema import components as data
-from solvers.components.converters import CHP, heater_from
-from solvers.components.demands import demand_of
-from solvers.components.generators import RENEWABLE
+from solvers.components.converters import cogeneration_from, converter_of
+from solvers.components.demands import SHIFTABLE, demand_of
+from solvers.components.generators import renewable_of
 from solvers.components.grid import GAS_GRID, GRID
 from solvers.components.storage import storage_of
+from solvers.components.vehicles import CHARGER
 from solvers.maths import Maths
 
 MATHS: Mapping[type[data.Component], Maths] = MappingProxyType(
     {
         data.Grid: GRID,
         data.GasGrid: GAS_GRID,
-        data.SolarPv: RENEWABLE,
-        data.WindTurbine: RENEWABLE,
+        data.SolarPv: renewable_of("electricity"),
+        data.WindTurbine: renewable_of("electricity"),
         data.Battery: storage_of("electricity"),
         data.HeatBuffer: storage_of("heat"),
-        data.HeatPump: heater_from("electricity"),
-        data.ElectricBoiler: heater_from("electricity"),
-        data.GasBoiler: heater_from("gas"),
-        data.Chp: CHP,
+        data.HeatPump: converter_of("electricity", "heat"),
+        data.ElectricBoiler: converter_of("electricity", "heat"),
+        data.GasBoiler: converter_of("gas", "heat"),
+        data.Chp: cogeneration_from("gas"),
         data.PowerDemand: demand_of("electricity"),
+        data.ShiftableDemand: SHIFTABLE,
+        data.EvCharger: CHARGER,
         data.HeatDemand: demand_of("heat"),
     }
 )

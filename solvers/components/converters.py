@@ -1,9 +1,11 @@
 """Converters from one carrier to others.
 
-Symbols: h heat out [kW], e electricity out [kW], η efficiency or COP (a number or a series).
+Symbols: y output [kW], h heat out [kW], e electricity out [kW], η efficiency or COP (a number or a series).
 
-(C1)  0 ≤ h_t ≤ capacity,  input_t = h_t / η_t          heat pump, electric boiler, gas boiler
-(C2)  0 ≤ e_t ≤ capacity,  gas_t = e_t / η_e,  heat_t = e_t η_th / η_e          combined heat and power
+(C1)  0 ≤ y_t ≤ capacity,  input_t = y_t / η_t          heat pump, boilers
+(C2)  0 ≤ e_t ≤ capacity,  gas_t = e_t / η_e,  h_t = e_t η_th / η_e          combined heat and power
+(C3)  e_t η_min / η_e ≤ h_t ≤ e_t η_th / η_e            in the place of (C2)'s heat where η_min is told
+(C4)  objective = Σ Δ · variable cost · output_t        y or e
 """
 
 from __future__ import annotations
@@ -11,44 +13,87 @@ from __future__ import annotations
 from typing import Any
 
 from schema.components import Chp, ElectricBoiler, GasBoiler, HeatPump
-from solvers.maths import Equations, Maths, Operations, Port, Setting, Var
+from solvers.maths import Equations, Maths, Operations, Port, Setting, Var, running_cost, running_ledger
+
+_OPTIONAL = ("variable_cost_eur_per_kwh",)
 
 
-def _heater_numbers(heater: HeatPump | ElectricBoiler | GasBoiler, s: Setting) -> dict[str, Any]:
-    efficiency = heater.cop if isinstance(heater, HeatPump) else heater.efficiency_fraction
-    return {"capacity_kw": s.ones * heater.capacity_kw, "input_per_heat": 1.0 / s.of(efficiency)}
-
-
-def heater_from(carrier: str) -> Maths:
-    """The mathematics of a heater that takes `carrier`."""
-
-    def equations(p: Any, v: Any, m: Operations) -> Equations:
-        return Equations(
-            {
-                "heat_kw": Port("heat", +1, v.heat_kw),
-                f"{carrier}_kw": Port(carrier, -1, m.times(p.input_per_heat, v.heat_kw)),  # (C1)
-            }
-        )
-
-    return Maths(_heater_numbers, lambda _heater: (Var("heat_kw", "capacity_kw"),), equations)
-
-
-def _chp_numbers(chp: Chp, s: Setting) -> dict[str, Any]:
+def _converter_numbers(converter: HeatPump | ElectricBoiler | GasBoiler, s: Setting) -> dict[str, Any]:
+    efficiency = converter.cop if isinstance(converter, HeatPump) else converter.efficiency_fraction
     return {
-        "capacity_kw": s.ones * chp.capacity_kw,
-        "gas_per_electricity": 1.0 / chp.electric_efficiency_fraction,
-        "heat_per_electricity": chp.thermal_efficiency_fraction / chp.electric_efficiency_fraction,
+        "capacity_kw": s.ones * converter.capacity_kw,
+        "input_per_output": 1.0 / s.of(efficiency),
+        **s.running_cost(converter.variable_cost_eur_per_kwh),
     }
 
 
-def _chp_equations(p: Any, v: Any, m: Operations) -> Equations:
-    return Equations(
-        {
-            "electricity_kw": Port("electricity", +1, v.electricity_kw),
-            "heat_kw": Port("heat", +1, m.times(p.heat_per_electricity, v.electricity_kw)),
-            "gas_kw": Port("gas", -1, m.times(p.gas_per_electricity, v.electricity_kw)),
-        }
-    )  # (C2)
+def converter_of(source: str, target: str) -> Maths:
+    """The mathematics of a converter whose capacity is of what comes out."""
+    output = f"{target}_kw"
+
+    def equations(p: Any, v: Any, m: Operations) -> Equations:
+        power = getattr(v, output)
+        return Equations(
+            {
+                output: Port(target, +1, power),
+                f"{source}_kw": Port(source, -1, m.times(p.input_per_output, power)),  # (C1)
+            },
+            objective=running_cost(p, power, m),  # (C4)
+        )
+
+    return Maths(
+        _converter_numbers,
+        lambda _converter: (Var(output, "capacity_kw"),),
+        equations,
+        running_ledger(output),
+        optional=_OPTIONAL,
+    )
 
 
-CHP = Maths(_chp_numbers, lambda _chp: (Var("electricity_kw", "capacity_kw"),), _chp_equations)
+def _cogeneration_numbers(unit: Chp, s: Setting) -> dict[str, Any]:
+    electric = unit.electric_efficiency_fraction
+    heat: dict[str, Any] = {"heat_per_electricity": unit.thermal_efficiency_fraction / electric}
+    if unit.min_thermal_efficiency_fraction is not None:
+        heat["least_heat_per_electricity"] = unit.min_thermal_efficiency_fraction / electric
+        heat["heat_limit_kw"] = s.ones * (unit.capacity_kw * heat["heat_per_electricity"])
+    return {
+        "capacity_kw": s.ones * unit.capacity_kw,
+        "fuel_per_electricity": 1.0 / electric,
+        **heat,
+        **s.running_cost(unit.variable_cost_eur_per_kwh),
+    }
+
+
+def _cogeneration_variables(unit: Chp) -> tuple[Var, ...]:
+    electricity = Var("electricity_kw", "capacity_kw")
+    fixed = unit.min_thermal_efficiency_fraction is None
+    return (electricity,) if fixed else (electricity, Var("heat_kw", "heat_limit_kw"))
+
+
+def cogeneration_from(fuel: str) -> Maths:
+    """The mathematics of a unit that makes electricity and heat from `fuel`."""
+
+    def equations(p: Any, v: Any, m: Operations) -> Equations:
+        heat = most_heat = m.times(p.heat_per_electricity, v.electricity_kw)  # (C2)
+        at_most = {}
+        if hasattr(v, "heat_kw"):
+            heat = v.heat_kw
+            at_most["most heat"] = heat - most_heat  # (C3)
+            at_most["least heat"] = m.times(p.least_heat_per_electricity, v.electricity_kw) - heat
+        return Equations(
+            {
+                "electricity_kw": Port("electricity", +1, v.electricity_kw),
+                "heat_kw": Port("heat", +1, heat),
+                f"{fuel}_kw": Port(fuel, -1, m.times(p.fuel_per_electricity, v.electricity_kw)),
+            },
+            at_most=at_most,
+            objective=running_cost(p, v.electricity_kw, m),  # (C4)
+        )
+
+    return Maths(
+        _cogeneration_numbers,
+        _cogeneration_variables,
+        equations,
+        running_ledger("electricity_kw"),
+        optional=_OPTIONAL,
+    )

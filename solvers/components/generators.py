@@ -1,6 +1,7 @@
 """Generators from sun and wind.
 
 (R1)  0 ≤ g_t ≤ capacity · available power per kW installed;   what is below is curtailed
+(R2)  objective = Σ Δ · variable cost · g_t
 """
 
 from __future__ import annotations
@@ -8,15 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 from schema.components import SolarPv, WindTurbine
-from solvers.maths import Equations, Maths, Operations, Port, Setting, Var
+from solvers.maths import Equations, Maths, Operations, Port, Setting, Var, running_cost, running_ledger
 
 
 def _numbers(generator: SolarPv | WindTurbine, s: Setting) -> dict[str, Any]:
-    return {"available_kw": generator.capacity_kw * s.of(generator.profile)}
+    return {
+        "available_kw": generator.capacity_kw * s.of(generator.profile),
+        **s.running_cost(generator.variable_cost_eur_per_kwh),
+    }
 
 
-def _equations(_p: Any, v: Any, _m: Operations) -> Equations:
-    return Equations({"electricity_kw": Port("electricity", +1, v.electricity_kw)})
+def renewable_of(carrier: str) -> Maths:
+    """The mathematics of a generator of `carrier` from what nature offers."""
+    output = f"{carrier}_kw"
 
+    def equations(p: Any, v: Any, m: Operations) -> Equations:
+        power = getattr(v, output)
+        return Equations({output: Port(carrier, +1, power)}, objective=running_cost(p, power, m))  # (R2)
 
-RENEWABLE = Maths(_numbers, lambda _generator: (Var("electricity_kw", "available_kw"),), _equations)
+    return Maths(
+        _numbers,
+        lambda _generator: (Var(output, "available_kw"),),  # (R1)
+        equations,
+        running_ledger(output),
+        optional=("variable_cost_eur_per_kwh",),
+    )

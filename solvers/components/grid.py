@@ -1,11 +1,13 @@
 """Connections to public grids.
 
-Symbols: i import [kW], x export [kW], P_m peak of calendar month m [kW], Δ step [h],
-π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg].
+Symbols: i import [kW], x export [kW], a availability of the limits, P_m peak of calendar month m [kW], P peak of
+the horizon [kW], Δ step [h], π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg].
 
-(G1)  0 ≤ i_t ≤ import limit,  0 ≤ x_t ≤ export limit,  i_t · x_t = 0
-(G2)  i_t ≤ P_m for every step t of month m            only with a demand charge
-(G3)  objective = Σ Δ (π_i + w κ_i) i_t - Σ Δ (π_x + w κ_x) x_t + Σ_m charge · share_m · P_m
+(G1)  0 ≤ i_t ≤ a_t · import limit,  0 ≤ x_t ≤ a_t · export limit,  i_t · x_t = 0
+(G2)  i_t ≤ P_m for every step t of month m            only with a monthly demand charge
+(G3)  i_t ≤ P for every step t                         only with a yearly demand charge
+(G4)  objective = Σ Δ (π_i + w κ_i) i_t - Σ Δ (π_x + w κ_x) x_t
+                  + Σ_m monthly charge · share_m · P_m + yearly charge · horizon hours / 8,760 · P
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ def _numbers(grid: Grid, s: Setting) -> dict[str, Any]:
     hours, weight = s.horizon.step_hours, s.carbon_price_eur_per_kg
     import_price, export_price = s.of(grid.import_price_eur_per_kwh), s.of(grid.export_price_eur_per_kwh)
     import_co2, export_co2 = s.of(grid.import_co2_kg_per_kwh), s.of(grid.export_co2_credit_kg_per_kwh)
-    numbers = {
-        "import_limit_kw": s.limit(grid.import_limit_kw),
-        "export_limit_kw": s.limit(grid.export_limit_kw),
+    numbers: dict[str, Any] = {
+        "import_limit_kw": _available(grid, grid.import_limit_kw, s),
+        "export_limit_kw": _available(grid, grid.export_limit_kw, s),
         "import_cost_eur_per_kw": hours * import_price,
         "export_revenue_eur_per_kw": hours * export_price,
         "import_co2_kg_per_kw": hours * import_co2,
@@ -37,13 +39,26 @@ def _numbers(grid: Grid, s: Setting) -> dict[str, Any]:
         numbers["peak_limit_kw"] = np.full(s.month_shares.size, np.inf)
         numbers["peak_cost_eur_per_kw"] = grid.demand_charge_eur_per_kw_month * s.month_shares
         numbers["months"] = s.months
+    if grid.demand_charge_eur_per_kw_year > 0:
+        numbers["yearly_peak_limit_kw"] = np.full(1, np.inf)
+        numbers["yearly_peak_cost_eur_per_kw"] = [grid.demand_charge_eur_per_kw_year * s.horizon.year_share]
+        numbers["all_steps"] = s.ones[:, None]
     return numbers
 
 
+def _available(grid: Grid, limit_kw: float | None, s: Setting) -> Array:
+    """a_t · limit; without a limit, nothing in an outage and anything else at other times."""
+    limit, available = s.limit(limit_kw), s.of(grid.availability_fraction)
+    return np.multiply(limit, available, out=np.zeros_like(limit), where=available > 0)
+
+
 def _variables(grid: Grid) -> tuple[Var, ...]:
-    flows = (Var("import_kw", "import_limit_kw"), Var("export_kw", "export_limit_kw"))
-    has_charge = grid.demand_charge_eur_per_kw_month > 0
-    return (*flows, Var("monthly_peak_kw", "peak_limit_kw")) if has_charge else flows
+    variables = [Var("import_kw", "import_limit_kw"), Var("export_kw", "export_limit_kw")]
+    if grid.demand_charge_eur_per_kw_month > 0:
+        variables.append(Var("monthly_peak_kw", "peak_limit_kw"))
+    if grid.demand_charge_eur_per_kw_year > 0:
+        variables.append(Var("yearly_peak_kw", "yearly_peak_limit_kw"))
+    return tuple(variables)
 
 
 def _equations(p: Any, v: Any, m: Operations) -> Equations:
@@ -53,14 +68,15 @@ def _equations(p: Any, v: Any, m: Operations) -> Equations:
     }
     objective = m.total(p.import_weight_eur_per_kw, v.import_kw) - m.total(
         p.export_weight_eur_per_kw, v.export_kw
-    )  # (G3)
-    if not hasattr(v, "monthly_peak_kw"):
-        return Equations(ports, objective=objective)
-    return Equations(
-        ports,
-        at_most={"monthly peak": v.import_kw - m.spread(v.monthly_peak_kw, p.months)},  # (G2)
-        objective=objective + m.total(p.peak_cost_eur_per_kw, v.monthly_peak_kw),
-    )
+    )  # (G4)
+    at_most = {}
+    if hasattr(v, "monthly_peak_kw"):
+        at_most["monthly peak"] = v.import_kw - m.spread(v.monthly_peak_kw, p.months)  # (G2)
+        objective = objective + m.total(p.peak_cost_eur_per_kw, v.monthly_peak_kw)
+    if hasattr(v, "yearly_peak_kw"):
+        at_most["yearly peak"] = v.import_kw - m.spread(v.yearly_peak_kw, p.all_steps)  # (G3)
+        objective = objective + m.total(p.yearly_peak_cost_eur_per_kw, v.yearly_peak_kw)
+    return Equations(ports, at_most=at_most, objective=objective)
 
 
 def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
@@ -68,6 +84,8 @@ def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
     if "peak_cost_eur_per_kw" in p:
         monthly_peaks = (p["months"] * v["import_kw"][:, None]).max(axis=0)
         cost += p["peak_cost_eur_per_kw"] @ monthly_peaks
+    if "yearly_peak_cost_eur_per_kw" in p:
+        cost += p["yearly_peak_cost_eur_per_kw"][0] * v["import_kw"].max()
     co2 = p["import_co2_kg_per_kw"] @ v["import_kw"] - p["export_co2_kg_per_kw"] @ v["export_kw"]
     return Ledger(float(cost), float(co2))
 

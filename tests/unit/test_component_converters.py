@@ -103,6 +103,68 @@ def test_a_chp_s_heat_cannot_be_dumped():
     assert run.flows["chp.electricity_kw"] == pytest.approx([2])
 
 
+@pytest.mark.parametrize(("least", "electricity"), [(0.0, 5), (0.2, 4)])
+def test_a_chp_may_throw_heat_away_down_to_its_least(least, electricity):
+    chp = {
+        "type": "chp",
+        "capacity_kw": 6,
+        "electric_efficiency_fraction": 0.4,
+        "thermal_efficiency_fraction": 0.4,
+        "min_thermal_efficiency_fraction": least,
+    }
+    gas = GAS | {"import_price_eur_per_kwh": 0.01}
+    grid = GRID | {"export_limit_kw": 0}
+    parts = {"grid": grid, "gas": gas, "chp": chp, "load": LOAD, "heat": HEAT}
+    run = house(parts, load=[5], heat=[2]).dispatch()
+    # Heat of 2 kW at the least ratio of 1/2 lets 4 kW of electricity be made.
+    assert run.flows["chp.electricity_kw"] == pytest.approx([electricity])
+    assert run.flows["chp.heat_kw"] == pytest.approx([2])
+    assert run.flows["chp.gas_kw"] == pytest.approx([electricity / 0.4])
+
+
+def test_a_chp_gives_no_more_heat_than_its_efficiency_allows():
+    chp = {
+        "type": "chp",
+        "capacity_kw": 6,
+        "electric_efficiency_fraction": 0.4,
+        "thermal_efficiency_fraction": 0.4,
+        "min_thermal_efficiency_fraction": 0,
+    }
+    parts = {
+        "grid": GRID | {"export_price_eur_per_kwh": -1},
+        "gas": GAS,
+        "chp": chp,
+        "load": LOAD,
+        "heat": HEAT,
+    }
+    assert house(parts, load=[3], heat=[3]).dispatch().flows["chp.electricity_kw"] == pytest.approx([3])
+    assert house(parts, load=[9], heat=[6.01]).dispatch().status is Status.INFEASIBLE
+
+
+def test_variable_costs_are_paid_for_each_kwh_of_output_and_decide():
+    pump = {"type": "heat_pump", "capacity_kw": 5, "cop": 4, "variable_cost_eur_per_kwh": 0.02}
+    boiler = {"type": "gas_boiler", "capacity_kw": 9, "efficiency_fraction": 0.8}
+    parts = {"grid": GRID, "gas": GAS, "pump": pump, "boiler": boiler, "heat": HEAT}
+    one = house(parts, 30, heat=[4, 7])
+    run = one.dispatch()
+    assert run.accounts["pump"].operation_cost_eur == pytest.approx(9 * 0.02 / 2)
+    assert run.kpis["total_cost"] == pytest.approx((9 * 0.095 + 2 * 0.125) / 2)
+    dear = one.dispatch({"pump.variable_cost_eur_per_kwh": 0.06})
+    assert dear.kpis["total_cost"] == pytest.approx(11 * 0.125 / 2)
+    free = one.dispatch({"pump.variable_cost_eur_per_kwh": 0.0})
+    assert free.kpis["total_cost"] == pytest.approx((9 * 0.075 + 2 * 0.125) / 2)
+
+
+@pytest.mark.parametrize("kind", ["solar_pv", "wind_turbine"])
+def test_a_generator_with_variable_costs_rests_where_the_grid_is_cheaper(kind):
+    generator = {"type": kind, "capacity_kw": 4, "profile": "wind", "variable_cost_eur_per_kwh": 0.1}
+    grid = GRID | {"import_price_eur_per_kwh": {"profile": "price"}}
+    parts = {"grid": grid, "turbine": generator, "load": LOAD}
+    run = house(parts, load=[3, 3], wind=[1, 1], price=[0.3, 0.08]).dispatch()
+    assert run.flows["turbine.electricity_kw"] == pytest.approx([3, 0], abs=1e-9)
+    assert run.kpis["total_cost"] == pytest.approx(3 * 0.1 + 3 * 0.08)
+
+
 def test_a_chp_without_use_for_heat_is_an_engine():
     chp = {
         "type": "chp",

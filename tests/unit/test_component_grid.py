@@ -138,6 +138,44 @@ def test_a_demand_charge_makes_the_battery_shave_the_peak():
     assert run.flows["grid.import_kw"].max() == pytest.approx(1)
 
 
+def test_a_yearly_demand_charge_is_the_horizon_s_peak_by_its_share_of_a_year():
+    grid = GRID | {"demand_charge_eur_per_kw_year": 100, "import_price_eur_per_kwh": 0}
+    run = house({"grid": grid, "load": LOAD}, {"load": [2, 5, 3]}, 30).dispatch()
+    assert run.kpis["total_cost"] == pytest.approx(100 * 5 * 1.5 / 8760)
+    assert run.solution.values["grid"]["yearly_peak_kw"] == pytest.approx([5])
+
+
+def test_monthly_and_yearly_demand_charges_add_up_and_shave_the_same_peak():
+    charges = {"demand_charge_eur_per_kw_month": 31, "demand_charge_eur_per_kw_year": 365}
+    grid = GRID | charges | {"import_price_eur_per_kwh": 0.1}
+    load = np.zeros(24)
+    load[12] = 4.0
+    parts = {"grid": grid, "load": LOAD, "battery": battery(power_kw=3)}
+    run = house(parts, {"load": load}).dispatch()
+    assert run.kpis["total_cost"] == pytest.approx(4 * 0.1 + 31 * 1 / 31 + 365 * 1 / 365)
+    assert run.accounts["grid"].operation_cost_eur == pytest.approx(run.solution.objective_eur)
+
+
+def test_nothing_passes_in_an_outage_and_a_part_where_a_part_is_left():
+    grid = GRID | {"export_price_eur_per_kwh": 0.1, "availability_fraction": {"profile": "up"}}
+    pv = {"type": "solar_pv", "capacity_kw": 1, "profile": "sun"}
+    series = {"load": [1, 1, 1, 0], "sun": [0, 1, 0, 9], "up": [1, 0, 0.5, 0]}
+    run = house({"grid": grid, "load": LOAD, "pv": pv}, series).dispatch()
+    assert run.flows["grid.import_kw"] == pytest.approx([1, 0, 1, 0], abs=1e-9)
+    assert run.flows["grid.export_kw"] == pytest.approx([0, 0, 0, 0], abs=1e-9)
+    limited = {"import_limit_kw": 1, "export_limit_kw": 1}
+    short = house({"grid": grid | limited, "load": LOAD, "pv": pv}, series).dispatch()
+    assert short.status is Status.INFEASIBLE
+
+
+def test_a_battery_carries_the_house_through_an_outage():
+    grid = GRID | {"availability_fraction": {"profile": "up"}}
+    parts = {"grid": grid, "load": LOAD, "battery": battery()}
+    run = house(parts, {"load": [0, 2, 0], "up": [1, 0, 1]}).dispatch()
+    assert run.flows["battery.discharge_kw"] == pytest.approx([0, 2, 0], abs=1e-9)
+    assert run.kpis["total_cost"] == pytest.approx(2 * 0.3)
+
+
 def test_gas_is_billed_and_emits_by_its_lower_heating_value():
     parts = {
         "gas": {"type": "gas_grid", "import_price_eur_per_kwh": 0.1},

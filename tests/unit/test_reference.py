@@ -26,6 +26,7 @@ SUFFIX_OF_UNIT = {
     "a": ("_years",),
     "1/a": ("_rate",),
     "1/h": ("_fraction_per_hour",),
+    "h": ("_hours",),
     "s": ("_seconds",),
     "-": ("_fraction", "scale", "cop"),
 }
