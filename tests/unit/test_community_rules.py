@@ -200,10 +200,10 @@ def test_a_file_of_another_form_is_refused_in_plain_words(tmp_path, data, messag
 
 
 def test_a_huge_cell_more_cells_and_more_rows_than_there_are_users_are_told(table) -> None:
-    table.set(0, "user_id", "a" * 5_000)
+    table.set(0, "user_id", "a" * 500)
     table.rows[1].append("more")
     told = [message for _, _, message in table.findings()]
-    assert any("5,000 characters long" in message for message in told)
+    assert any("500 characters long" in message for message in told)
     assert any("11 cells where the header has 10" in message for message in told)
     table.rows[:] = table.rows * 4
     assert any("more than the 3 rows" in message for _, _, message in table.findings())
