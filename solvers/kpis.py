@@ -1,7 +1,7 @@
 """The figures by which a dispatch is judged, each defined here and nowhere else.
 
 All are over the horizon, from the solved flows. Symbols [kWh]: G generation, D demand, I and X grid import and
-export, R renewable generation, F imports of fuel, s renewable share of an import.
+export, R generation from PV, wind and solar thermal, F imports of fuel and heat, s renewable share of an import.
 
 (K1)  total_generation_kwh   G = Σ electricity from local generators, after curtailment
 (K2)  total_demand_kwh       D = Σ electricity taken by demands and converters; charging a storage is not demand,
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schema.components import EvCharger, GasGrid, Grid, SolarPv, Storage, WindTurbine
+from schema.components import EnergyImport, EvCharger, Grid, SolarPv, SolarThermal, Storage, WindTurbine
 from schema.system import System
 from solvers.economics import yearly_costs_eur
 from solvers.maths import Ledger, Port
@@ -69,8 +69,11 @@ def kpis_of(system: System, flows: Flows, accounts: Mapping[str, Account]) -> di
             grid_import += energy["import_kw"]
             grid_export += energy["export_kw"]
             renewable_import += component.renewable_fraction * energy["import_kw"]
-        elif isinstance(component, GasGrid):
+        elif isinstance(component, EnergyImport):
             fuel += energy["import_kw"]
+            renewable_import += component.renewable_fraction * energy["import_kw"]
+        elif isinstance(component, SolarThermal):
+            renewable += energy["heat_kw"]
         elif isinstance(component, EvCharger):
             demand += max(energy["charge_kw"] - energy.get("discharge_kw", 0.0), 0.0)
         elif not isinstance(component, Storage):

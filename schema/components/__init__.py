@@ -7,7 +7,16 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
-from schema.components.base import CARRIERS, Component, Demand, EnergySized, PowerSized, Storage
+from schema.components.base import (
+    CARRIERS,
+    Cogeneration,
+    Component,
+    Demand,
+    EnergyImport,
+    EnergySized,
+    PowerSized,
+    Storage,
+)
 from schema.components.electricity import (
     Battery,
     EvCharger,
@@ -17,8 +26,24 @@ from schema.components.electricity import (
     SolarPv,
     WindTurbine,
 )
-from schema.components.gas import GasGrid
-from schema.components.heat import Chp, ElectricBoiler, GasBoiler, HeatBuffer, HeatDemand, HeatPump
+from schema.components.gas import (
+    Electrolyser,
+    FuelCell,
+    GasGrid,
+    HydrogenTank,
+)
+from schema.components.heat import (
+    Chiller,
+    Chp,
+    CoolingDemand,
+    DistrictHeat,
+    ElectricBoiler,
+    GasBoiler,
+    HeatBuffer,
+    HeatDemand,
+    HeatPump,
+    SolarThermal,
+)
 
 AnyComponent = Annotated[
     Grid
@@ -32,9 +57,16 @@ AnyComponent = Annotated[
     | ElectricBoiler
     | GasBoiler
     | Chp
+    | SolarThermal
+    | DistrictHeat
     | HeatBuffer
     | HeatDemand
-    | GasGrid,
+    | Chiller
+    | CoolingDemand
+    | GasGrid
+    | Electrolyser
+    | HydrogenTank
+    | FuelCell,
     Field(discriminator="type"),
 ]
 
@@ -48,22 +80,31 @@ __all__ = [
     "COMPONENT_TYPES",
     "AnyComponent",
     "Battery",
+    "Chiller",
     "Chp",
+    "Cogeneration",
     "Component",
+    "CoolingDemand",
     "Demand",
+    "DistrictHeat",
     "ElectricBoiler",
+    "Electrolyser",
+    "EnergyImport",
     "EnergySized",
     "EvCharger",
+    "FuelCell",
     "GasBoiler",
     "GasGrid",
     "Grid",
     "HeatBuffer",
     "HeatDemand",
     "HeatPump",
+    "HydrogenTank",
     "PowerDemand",
     "PowerSized",
     "ShiftableDemand",
     "SolarPv",
+    "SolarThermal",
     "Storage",
     "WindTurbine",
 ]

@@ -151,3 +151,38 @@ class Demand(Component):
     """The demand is multiplied by this [-]."""
     unserved_price_eur_per_kwh: NonNegative | None = None
     """Price at which demand may stay unserved [€/kWh]; all must be served unless told."""
+
+
+class EnergyImport(Component):
+    """Connection to a public grid from which a carrier other than electricity is bought."""
+
+    import_limit_kw: NonNegative | None = None
+    """Most that can be drawn [kW]; no limit unless told."""
+    import_price_eur_per_kwh: Series
+    """Price [€/kWh]."""
+    import_co2_kg_per_kwh: NonNegativeSeries = 0.0
+    """CO2 intensity [kg/kWh]."""
+    renewable_fraction: Fraction = 0.0
+    """Renewable share of what is drawn [-]."""
+
+
+class Cogeneration(PowerSized):
+    """A unit that makes electricity and heat from one fuel."""
+
+    electric_efficiency_fraction: PositiveFraction
+    """Electricity out per fuel in [-]."""
+    thermal_efficiency_fraction: Fraction
+    """Heat out per fuel in [-]."""
+    min_thermal_efficiency_fraction: Fraction | None = None
+    """Heat out per fuel in to which it may be lowered, the rest being thrown away [-]; 0 lets all of it go. The
+    ratio is fixed unless told."""
+
+    @model_validator(mode="after")
+    def _conserves_energy(self) -> Cogeneration:
+        if self.electric_efficiency_fraction + self.thermal_efficiency_fraction > 1:
+            raise ValueError(
+                "electric_efficiency_fraction and thermal_efficiency_fraction add up to more than 1"
+            )
+        if (self.min_thermal_efficiency_fraction or 0.0) > self.thermal_efficiency_fraction:
+            raise ValueError("min_thermal_efficiency_fraction is above thermal_efficiency_fraction")
+        return self

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schema.components.base import Component, NonNegativeSeries, Series
-from schema.profiles import NonNegative
+from schema.components.base import (
+    Cogeneration,
+    EnergyImport,
+    NonNegativeSeries,
+    PositiveFraction,
+    PowerSized,
+    Series,
+    Storage,
+)
+from schema.profiles import Fraction
 
 
-class GasGrid(Component):
+class GasGrid(EnergyImport):
     """Connection to the gas grid."""
 
     own_carriers = ("gas",)
@@ -16,9 +24,41 @@ class GasGrid(Component):
 
     type: Literal["gas_grid"]
     """Kind of component."""
-    import_limit_kw: NonNegative | None = None
-    """Most that can be drawn [kW]; no limit unless told."""
     import_price_eur_per_kwh: Series
     """Price of gas, lower heating value [€/kWh]."""
     import_co2_kg_per_kwh: NonNegativeSeries = 0.202
     """CO2 intensity of natural gas by lower heating value [kg/kWh]; IPCC 2006, vol. 2, table 2.2: 56.1 kg/GJ."""
+
+
+class Electrolyser(PowerSized):
+    """Electrolyser: electricity to hydrogen."""
+
+    own_carriers = ("electricity", "hydrogen")
+    supplies = ("hydrogen",)
+
+    type: Literal["electrolyser"]
+    """Kind of component. `capacity_kw` is electricity in."""
+    efficiency_fraction: PositiveFraction
+    """Hydrogen out, lower heating value, per electricity in [-]."""
+
+
+class HydrogenTank(Storage):
+    """Hydrogen tank; energy by the lower heating value, 33.3 kWh for each kg."""
+
+    own_carriers = ("hydrogen",)
+    supplies = ("hydrogen",)
+
+    type: Literal["hydrogen_tank"]
+    """Kind of component."""
+
+
+class FuelCell(Cogeneration):
+    """Fuel cell: hydrogen to electricity, and to heat where its efficiency is told."""
+
+    own_carriers = ("hydrogen", "electricity", "heat")
+    supplies = ("electricity", "heat")
+
+    type: Literal["fuel_cell"]
+    """Kind of component. `capacity_kw` is electricity out."""
+    thermal_efficiency_fraction: Fraction = 0.0
+    """Heat out per hydrogen in [-]."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
-
-from schema.components.base import Demand, PositiveFraction, PositiveSeries, PowerSized, Storage
-from schema.profiles import Fraction
+from schema.components.base import (
+    Cogeneration,
+    Demand,
+    EnergyImport,
+    NonNegativeProfile,
+    PositiveFraction,
+    PositiveSeries,
+    PowerSized,
+    Storage,
+)
 
 
 class HeatPump(PowerSized):
@@ -46,7 +52,7 @@ class GasBoiler(PowerSized):
     """Heat out per gas in, lower heating value [-]; a condensing boiler as by EU 813/2013."""
 
 
-class Chp(PowerSized):
+class Chp(Cogeneration):
     """Combined heat and power: gas to electricity and heat, in a fixed ratio unless told."""
 
     own_carriers = ("gas", "electricity", "heat")
@@ -54,23 +60,41 @@ class Chp(PowerSized):
 
     type: Literal["chp"]
     """Kind of component. `capacity_kw` is electricity out."""
-    electric_efficiency_fraction: PositiveFraction
-    """Electricity out per gas in [-]."""
-    thermal_efficiency_fraction: Fraction
-    """Heat out per gas in [-]."""
-    min_thermal_efficiency_fraction: Fraction | None = None
-    """Heat out per gas in to which it may be lowered, the rest being thrown away [-]; 0 lets all of it go. The
-    ratio is fixed unless told."""
 
-    @model_validator(mode="after")
-    def _conserves_energy(self) -> Chp:
-        if self.electric_efficiency_fraction + self.thermal_efficiency_fraction > 1:
-            raise ValueError(
-                "electric_efficiency_fraction and thermal_efficiency_fraction add up to more than 1"
-            )
-        if (self.min_thermal_efficiency_fraction or 0.0) > self.thermal_efficiency_fraction:
-            raise ValueError("min_thermal_efficiency_fraction is above thermal_efficiency_fraction")
-        return self
+
+class SolarThermal(PowerSized):
+    """Solar thermal collectors; what is not used is lost."""
+
+    own_carriers = ("heat",)
+    supplies = ("heat",)
+
+    type: Literal["solar_thermal"]
+    """Kind of component. `capacity_kw` is heat under nominal sun, by convention 0.7 kW for each m² of collector;
+    IEA Solar Heating and Cooling Programme 2004, recommendation on converting areas."""
+    profile: NonNegativeProfile
+    """Available heat [kW per kW installed]."""
+
+
+class DistrictHeat(EnergyImport):
+    """Connection to a district-heating network."""
+
+    own_carriers = ("heat",)
+    supplies = ("heat",)
+
+    type: Literal["district_heat"]
+    """Kind of component."""
+
+
+class Chiller(PowerSized):
+    """Compression chiller: electricity to cooling; its waste heat goes to the outside air."""
+
+    own_carriers = ("electricity", "cooling")
+    supplies = ("cooling",)
+
+    type: Literal["chiller"]
+    """Kind of component. `capacity_kw` is cooling out."""
+    cop: PositiveSeries
+    """Coefficient of performance: cooling out per electricity in [-]."""
 
 
 class HeatBuffer(Storage):
@@ -89,4 +113,13 @@ class HeatDemand(Demand):
     own_carriers = ("heat",)
 
     type: Literal["heat_demand"]
+    """Kind of component."""
+
+
+class CoolingDemand(Demand):
+    """Cooling demand."""
+
+    own_carriers = ("cooling",)
+
+    type: Literal["cooling_demand"]
     """Kind of component."""

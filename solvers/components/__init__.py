@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from schema import components as data
-from solvers.components.converters import cogeneration_from, converter_of
+from solvers.components.converters import ELECTROLYSER, cogeneration_from, converter_of
 from solvers.components.demands import SHIFTABLE, demand_of
 from solvers.components.generators import renewable_of
-from solvers.components.grid import GAS_GRID, GRID
+from solvers.components.grid import GRID, import_of
 from solvers.components.storage import storage_of
 from solvers.components.vehicles import CHARGER
 from solvers.maths import Maths
@@ -17,7 +17,8 @@ from solvers.maths import Maths
 MATHS: Mapping[type[data.Component], Maths] = MappingProxyType(
     {
         data.Grid: GRID,
-        data.GasGrid: GAS_GRID,
+        data.GasGrid: import_of("gas"),
+        data.DistrictHeat: import_of("heat"),
         data.SolarPv: renewable_of("electricity"),
         data.WindTurbine: renewable_of("electricity"),
         data.Battery: storage_of("electricity"),
@@ -29,6 +30,12 @@ MATHS: Mapping[type[data.Component], Maths] = MappingProxyType(
         data.PowerDemand: demand_of("electricity"),
         data.ShiftableDemand: SHIFTABLE,
         data.EvCharger: CHARGER,
+        data.SolarThermal: renewable_of("heat"),
+        data.Chiller: converter_of("electricity", "cooling"),
+        data.CoolingDemand: demand_of("cooling"),
+        data.Electrolyser: ELECTROLYSER,
+        data.HydrogenTank: storage_of("hydrogen"),
+        data.FuelCell: cogeneration_from("hydrogen"),
         data.HeatDemand: demand_of("heat"),
     }
 )

@@ -2,24 +2,27 @@
 
 Symbols: y output [kW], h heat out [kW], e electricity out [kW], η efficiency or COP (a number or a series).
 
-(C1)  0 ≤ y_t ≤ capacity,  input_t = y_t / η_t          heat pump, boilers
-(C2)  0 ≤ e_t ≤ capacity,  gas_t = e_t / η_e,  h_t = e_t η_th / η_e          combined heat and power
+(C1)  0 ≤ y_t ≤ capacity,  input_t = y_t / η_t          heat pump, boilers, chiller
+(C2)  0 ≤ e_t ≤ capacity,  fuel_t = e_t / η_e,  h_t = e_t η_th / η_e         combined heat and power, fuel cell
 (C3)  e_t η_min / η_e ≤ h_t ≤ e_t η_th / η_e            in the place of (C2)'s heat where η_min is told
-(C4)  objective = Σ Δ · variable cost · output_t        y or e
+(C4)  objective = Σ Δ · variable cost · what the capacity measures
+(C5)  0 ≤ x_t ≤ capacity,  output_t = η_t x_t           electrolyser; x electricity in [kW]
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from schema.components import Chp, ElectricBoiler, GasBoiler, HeatPump
+from schema.components import Chiller, Cogeneration, ElectricBoiler, Electrolyser, GasBoiler, HeatPump
 from solvers.maths import Equations, Maths, Operations, Port, Setting, Var, running_cost, running_ledger
 
 _OPTIONAL = ("variable_cost_eur_per_kwh",)
 
 
-def _converter_numbers(converter: HeatPump | ElectricBoiler | GasBoiler, s: Setting) -> dict[str, Any]:
-    efficiency = converter.cop if isinstance(converter, HeatPump) else converter.efficiency_fraction
+def _converter_numbers(
+    converter: HeatPump | ElectricBoiler | GasBoiler | Chiller, s: Setting
+) -> dict[str, Any]:
+    efficiency = converter.cop if isinstance(converter, HeatPump | Chiller) else converter.efficiency_fraction
     return {
         "capacity_kw": s.ones * converter.capacity_kw,
         "input_per_output": 1.0 / s.of(efficiency),
@@ -50,7 +53,34 @@ def converter_of(source: str, target: str) -> Maths:
     )
 
 
-def _cogeneration_numbers(unit: Chp, s: Setting) -> dict[str, Any]:
+def _electrolyser_numbers(electrolyser: Electrolyser, s: Setting) -> dict[str, Any]:
+    return {
+        "capacity_kw": s.ones * electrolyser.capacity_kw,
+        "output_per_input": electrolyser.efficiency_fraction,
+        **s.running_cost(electrolyser.variable_cost_eur_per_kwh),
+    }
+
+
+def _electrolyser_equations(p: Any, v: Any, m: Operations) -> Equations:
+    return Equations(
+        {
+            "electricity_kw": Port("electricity", -1, v.electricity_kw),
+            "hydrogen_kw": Port("hydrogen", +1, m.times(p.output_per_input, v.electricity_kw)),  # (C5)
+        },
+        objective=running_cost(p, v.electricity_kw, m),  # (C4)
+    )
+
+
+ELECTROLYSER = Maths(
+    _electrolyser_numbers,
+    lambda _electrolyser: (Var("electricity_kw", "capacity_kw"),),
+    _electrolyser_equations,
+    running_ledger("electricity_kw"),
+    optional=_OPTIONAL,
+)
+
+
+def _cogeneration_numbers(unit: Cogeneration, s: Setting) -> dict[str, Any]:
     electric = unit.electric_efficiency_fraction
     heat: dict[str, Any] = {"heat_per_electricity": unit.thermal_efficiency_fraction / electric}
     if unit.min_thermal_efficiency_fraction is not None:
@@ -64,7 +94,7 @@ def _cogeneration_numbers(unit: Chp, s: Setting) -> dict[str, Any]:
     }
 
 
-def _cogeneration_variables(unit: Chp) -> tuple[Var, ...]:
+def _cogeneration_variables(unit: Cogeneration) -> tuple[Var, ...]:
     electricity = Var("electricity_kw", "capacity_kw")
     fixed = unit.min_thermal_efficiency_fraction is None
     return (electricity,) if fixed else (electricity, Var("heat_kw", "heat_limit_kw"))

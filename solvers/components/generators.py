@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from schema.components import SolarPv, WindTurbine
+from schema.components import SolarPv, SolarThermal, WindTurbine
 from solvers.maths import Equations, Maths, Operations, Port, Setting, Var, running_cost, running_ledger
 
 
-def _numbers(generator: SolarPv | WindTurbine, s: Setting) -> dict[str, Any]:
+def _numbers(generator: SolarPv | SolarThermal | WindTurbine, s: Setting) -> dict[str, Any]:
     return {
         "available_kw": generator.capacity_kw * s.of(generator.profile),
         **s.running_cost(generator.variable_cost_eur_per_kwh),

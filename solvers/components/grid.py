@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from schema.components import GasGrid, Grid
+from schema.components import EnergyImport, Grid
 from solvers.maths import Array, Equations, Ledger, Maths, Numbers, Operations, Port, Setting, Var
 
 
@@ -93,7 +93,7 @@ def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
 GRID = Maths(_numbers, _variables, _equations, _ledger, exclusive=("import_kw", "export_kw"))
 
 
-def _gas_numbers(grid: GasGrid, s: Setting) -> dict[str, Any]:
+def _import_numbers(grid: EnergyImport, s: Setting) -> dict[str, Any]:
     hours = s.horizon.step_hours
     price, co2 = s.of(grid.import_price_eur_per_kwh), s.of(grid.import_co2_kg_per_kwh)
     return {
@@ -104,19 +104,21 @@ def _gas_numbers(grid: GasGrid, s: Setting) -> dict[str, Any]:
     }
 
 
-def _gas_equations(p: Any, v: Any, m: Operations) -> Equations:
-    return Equations(
-        {"import_kw": Port("gas", +1, v.import_kw)},
-        objective=m.total(p.import_weight_eur_per_kw, v.import_kw),
-    )
-
-
-def _gas_ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
+def _import_ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
     return Ledger(
         float(p["import_cost_eur_per_kw"] @ v["import_kw"]), float(p["import_co2_kg_per_kw"] @ v["import_kw"])
     )
 
 
-GAS_GRID = Maths(
-    _gas_numbers, lambda _grid: (Var("import_kw", "import_limit_kw"),), _gas_equations, _gas_ledger
-)
+def import_of(carrier: str) -> Maths:
+    """The mathematics of a connection from which `carrier` is bought: (G1) and (G4) without exports."""
+
+    def equations(p: Any, v: Any, m: Operations) -> Equations:
+        return Equations(
+            {"import_kw": Port(carrier, +1, v.import_kw)},
+            objective=m.total(p.import_weight_eur_per_kw, v.import_kw),
+        )
+
+    return Maths(
+        _import_numbers, lambda _grid: (Var("import_kw", "import_limit_kw"),), equations, _import_ledger
+    )
