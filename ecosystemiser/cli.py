@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ecosystemiser.commands import community, doctor, query, run, solve, studies, validate
+from ecosystemiser.commands import community, db, doctor, query, run, solve, studies, validate
 from ecosystemiser.failures import PlainGroup
 from ecosystemiser.options import examples
 
@@ -44,6 +44,7 @@ validate.register(app)
 query.register(app)
 studies.register(app)
 community.register(app)
+db.register(app)
 doctor.register(app)
 
 

@@ -7,8 +7,10 @@ from dataclasses import asdict
 import pandas as pd
 
 from schema.store.folders import series_place
+from schema.store.rebuild import record_of
 from schema.store.records import RunFiles, run_id_of
 from schema.store.timeseries import write_run
+from schema.store.values import utc_text
 from solvers.dispatch import Dispatch
 from tasks.evaluate import Assignment, Design
 from tasks.versions import versions
@@ -17,6 +19,7 @@ from tasks.versions import versions
 def write_series(assignment: Assignment, design: Design, dispatch: Dispatch) -> RunFiles:
     """Write a run's flows, states, configuration and KPIs into the study's folder, wherever series go."""
     index = dispatch.system.horizon.index
+    run_id = run_id_of(assignment.study_id, design.number)
     config = {
         "study_id": assignment.study_id,
         "evaluation_number": design.number,
@@ -27,13 +30,16 @@ def write_series(assignment: Assignment, design: Design, dispatch: Dispatch) -> 
         "profiles": "profiles.parquet",
         "solver": assignment.solver.model_dump(mode="json"),
         "versions": versions(),
+        "timestamp": utc_text(),
+        # So that the index can be made anew from the folders.
+        "record": record_of(assignment.results, assignment.study_id, run_id),
     }
     accounts = {name: asdict(account) for name, account in dispatch.accounts.items()}
     units = dict.fromkeys(dispatch.flows, "kW") | dict.fromkeys(dispatch.states, "kWh")
     return write_run(
         series_place(assignment.results),
         assignment.study_id,
-        run_id_of(assignment.study_id, design.number),
+        run_id,
         flows=pd.DataFrame(dict(dispatch.flows), index=index),
         components=pd.DataFrame(dict(dispatch.states), index=index),
         units=units,
