@@ -16,6 +16,10 @@ FILE_NAME = "simulation_index.sqlite"
 LOCKS_FOLDER = ".locks"
 RUNS_FOLDER = "simulation_runs"
 BUSY_TIMEOUT_SECONDS = 60.0
+# What is asked for often stays at hand, and what is written often is moved into the file less often: with
+# SQLite's defaults, recording takes twice as long at a million evaluations.
+_CACHE_KIB = 65_536
+_PAGES_BETWEEN_CHECKPOINTS = 10_000  # 40 MB
 
 
 def open_database(results_dir: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -84,6 +88,8 @@ def _connected(address: str, *, uri: bool) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BETWEEN_CHECKPOINTS}")
     return connection
 
 

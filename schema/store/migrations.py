@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from schema.store import legacy, tables
+from schema.store import legacy, tables, zones
 from schema.store.values import utc_text
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ def m002_names_once_per_study(db: Database) -> None:
         db.execute(index)
 
 
+def m003_kpi_zones(db: Database) -> None:
+    zones.create(db.conn)
+
+
 def older_tables_set_aside(db: Database) -> None:
     legacy.set_tables_aside(db.conn)
 
@@ -67,7 +71,7 @@ def older_rows_taken_over(db: Database) -> None:
     legacy.take_rows_over(db.conn)
 
 
-STEPS: Final[Sequence[Step]] = (m001_first_tables, m002_names_once_per_study)
+STEPS: Final[Sequence[Step]] = (m001_first_tables, m002_names_once_per_study, m003_kpi_zones)
 
 
 def names(steps: Sequence[Step] = STEPS) -> list[str]:

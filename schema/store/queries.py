@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from schema.errors import Finding, InputError
 from schema.store.records import STUDY_TYPES
@@ -104,19 +104,24 @@ def pareto_front(connection: sqlite3.Connection, study_id: str, generation: int 
         InputError: there is no such study.
     """
     required_study(connection, study_id)
+    run_ids = _front_ids(connection, study_id, generation)
+    if run_ids is None:
+        return []
+    return fetch(
+        connection,
+        f"{EVALUATIONS} WHERE e.run_id {IN_LIST} ORDER BY e.fitness, e.evaluation_number",
+        [run_ids],
+    )
+
+
+def _front_ids(connection: sqlite3.Connection, study_id: str, generation: int | None) -> str | None:
     which = "generation_number = ?" if generation is not None else "? IS NULL"
     row = connection.execute(
         f"SELECT run_ids FROM pareto_fronts WHERE study_id = ? AND {which} "
         "ORDER BY generation_number IS NOT NULL, generation_number DESC LIMIT 1",
         [study_id, generation],
     ).fetchone()
-    if row is None:
-        return []
-    return fetch(
-        connection,
-        f"{EVALUATIONS} WHERE e.run_id {IN_LIST} ORDER BY e.fitness, e.evaluation_number",
-        [row["run_ids"]],
-    )
+    return None if row is None else str(row["run_ids"])
 
 
 def convergence(connection: sqlite3.Connection, study_id: str) -> list[Row]:
@@ -132,6 +137,130 @@ def convergence(connection: sqlite3.Connection, study_id: str) -> list[Row]:
         "ON p.study_id = c.study_id AND p.generation_number = c.generation_number "
         "WHERE c.study_id = ? ORDER BY c.generation_number",
         [study_id],
+    )
+
+
+def uncertainty(connection: sqlite3.Connection, study_id: str) -> list[Row]:
+    """How the study's outputs spread, as recorded.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    required_study(connection, study_id)
+    return fetch(
+        connection, "SELECT * FROM uncertainty_analysis WHERE study_id = ? ORDER BY analysis_id", [study_id]
+    )
+
+
+def sensitivity(connection: sqlite3.Connection, study_id: str, objective: str | None = None) -> list[Row]:
+    """What the study's parameters do to its outputs (or to one of them), the most important first.
+
+    Raises:
+        InputError: there is no such study, or no such output of it.
+    """
+    required_study(connection, study_id)
+    rows = fetch(
+        connection,
+        "SELECT * FROM sensitivity_analysis WHERE study_id = ? "
+        "ORDER BY objective_name, importance_rank NULLS LAST, parameter_index",
+        [study_id],
+    )
+    if objective is None:
+        return rows
+    known = list(dict.fromkeys(str(row["objective_name"]) for row in rows))
+    if objective not in known:
+        raise InputError(unknown_name("objective", objective, known))
+    return [row for row in rows if row["objective_name"] == objective]
+
+
+def run_history(connection: sqlite3.Connection, run_id: str) -> list[Row]:
+    """How often a run was tried, and what became of it: one row an attempt, the latest last.
+
+    The latest has the evaluation's times [s], message and the solver's own attempts beside it.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    run = simulation_run(connection, run_id)
+    if run is None:
+        message = f"there is no run {run_id!r}: `ecosystemiser query runs` lists those there are"
+        raise InputError(Finding("", "run_id", run_id, "the id of a run", message))
+    metadata = run["metadata_json"] or {}
+    now = {"begun": run["timestamp"], "settled": run["updated_at"], "status": run["simulation_status"]}
+    if now["status"] == "running":
+        now["settled"] = None
+    attempts = [*metadata.get("attempts", []), {**now, "interrupted": metadata.get("interrupted")}]
+    rows = [_attempt(run, number, attempt) for number, attempt in enumerate(attempts, 1)]
+    if now["status"] != "running":
+        rows[-1] |= _evaluated(connection, run)
+    return rows
+
+
+def _attempt(run: Row, number: int, told: Row) -> Row:
+    return {
+        "run_id": run["run_id"],
+        "attempt": number,
+        "simulation_status": told["status"],
+        "begun": told["begun"],
+        "settled": told["settled"],
+        "interrupted": bool(told["interrupted"]),
+        **dict.fromkeys(("evaluation_time_seconds", "solver_time_seconds", "message", "solver_attempts")),
+    }
+
+
+def _evaluated(connection: sqlite3.Connection, run: Row) -> Row:
+    found = fetch(
+        connection,
+        "SELECT evaluation_time_seconds, solver_time_seconds, metadata_json FROM study_runs WHERE run_id = ?",
+        [run["study_run_id"]],
+    )
+    if not found:
+        return {}
+    metadata = found[0].pop("metadata_json") or {}
+    return {**found[0], "message": metadata.get("message"), "solver_attempts": metadata.get("attempts")}
+
+
+def side_by_side(connection: sqlite3.Connection, study_ids: list[str]) -> list[Row]:
+    """The studies in the order asked for, each with how many of its evaluations were solved and its front.
+
+    `front` holds the final front's evaluations (the latest so far while there is none): run id and
+    objectives.
+
+    Raises:
+        InputError: one of them does not exist.
+    """
+    required_studies(connection, study_ids)
+    rows = []
+    for study_id in study_ids:
+        found = required_study(connection, study_id)
+        solved = connection.execute(
+            "SELECT count(fitness) FROM study_runs WHERE study_id = ?", [study_id]
+        ).fetchone()[0]
+        rows.append(
+            {
+                **{name: found[name] for name in _COMPARED},
+                "evaluations": found["run_count"],
+                "solved": int(solved),
+                "front": _front_objectives(connection, study_id),
+            }
+        )
+    return rows
+
+
+_COMPARED: Final = (
+    *("study_id", "study_type", "status", "optimization_objective", "best_fitness", "best_solution_id"),
+    *("execution_time_seconds", "created_at"),
+)
+
+
+def _front_objectives(connection: sqlite3.Connection, study_id: str) -> list[Row]:
+    run_ids = _front_ids(connection, study_id, None)
+    if run_ids is None:
+        return []
+    return fetch(
+        connection,
+        f"SELECT run_id, objectives FROM study_runs WHERE run_id {IN_LIST} ORDER BY fitness, evaluation_number",
+        [run_ids],
     )
 
 

@@ -306,6 +306,75 @@ class Generation:
         }
 
 
+@dataclass(frozen=True)
+class Uncertainty:
+    """How an output spreads when what is uncertain varies.
+
+    Attributes:
+        objective_name: the output.
+        target_solution_id: the design whose surroundings were sampled, where it is a recorded one.
+        var_95: value at risk: the 95 % quantile towards the adverse side.
+        cvar_95: the mean of what lies beyond it.
+    """
+
+    study_id: str
+    objective_name: str
+    target_solution_id: str | None = None
+    mean_value: float | None = None
+    median_value: float | None = None
+    std_dev: float | None = None
+    percentile_5: float | None = None
+    percentile_25: float | None = None
+    percentile_50: float | None = None
+    percentile_75: float | None = None
+    percentile_95: float | None = None
+    var_95: float | None = None
+    cvar_95: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, now: str) -> dict[str, Any]:
+        return _analysis_row(self, now)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What one parameter does to an output.
+
+    Attributes:
+        objective_name: the output.
+        parameter_index: the parameter's place in the study's order.
+        analysis_id: the uncertainty analysis that it belongs to, as `Store.record_uncertainty` gave it.
+        importance_rank: 1 for the parameter that matters most.
+    """
+
+    study_id: str
+    objective_name: str
+    parameter_name: str
+    parameter_index: int
+    analysis_id: int | None = None
+    correlation_coefficient: float | None = None
+    rank_correlation: float | None = None
+    sobol_first_order: float | None = None
+    sobol_first_order_confidence: float | None = None
+    sobol_total: float | None = None
+    sobol_total_confidence: float | None = None
+    mu_star: float | None = None
+    mu_star_confidence: float | None = None
+    sigma: float | None = None
+    importance_rank: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, now: str) -> dict[str, Any]:
+        return _analysis_row(self, now)
+
+
+def _analysis_row(analysis: Uncertainty | Sensitivity, now: str) -> dict[str, Any]:
+    row = {field.name: getattr(analysis, field.name) for field in fields(analysis)}
+    metadata = compact_json(row.pop("metadata"))
+    kept = {name: finite(value) if isinstance(value, float) else value for name, value in row.items()}
+    return {**kept, "created_at": now, "metadata_json": metadata}
+
+
 def _checked(text: str, pattern: re.Pattern[str], kind: str, longest: int) -> str:
     if pattern.fullmatch(text):
         return text

@@ -9,33 +9,28 @@ only evaluations have.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
 from schema.errors import Finding, InputError
-from schema.store.queries import fetch, required_studies
-from schema.store.statements import CANDIDATE, IN_LIST, PARAMETER_NAMES, Row
-from schema.store.tables import JSON_COLUMNS
+from schema.store import zones
+from schema.store.queries import fetch
+from schema.store.statements import CANDIDATE, Row
 from schema.store.values import compact_json
-from schema.store.where import Fragment, Scope, Term, joined, objective, parse_where
+from schema.store.view import Direction, View, view_of
+from schema.store.where import Fragment, Term, joined, parse_where
+from schema.store.zones import BLOCKS_IN_LIST, EVALUATIONS_OF_BLOCK, EVALUATIONS_OF_DISPATCH
 
-Direction = Literal["minimise", "maximise"]
-
-# Which way is better, for KPIs that are no objective of the study.
-_MAXIMISED: Final = frozenset(
-    {"self_consumption_rate", "self_sufficiency_rate", "renewable_fraction", "total_generation_kwh"}
-)
-_JOINED: Final = "study_runs e LEFT JOIN simulation_runs s ON s.run_id = e.simulation_run_id"
-_IN_ORDER: Final = _JOINED.replace("e LEFT", "e INDEXED BY idx_study_runs_study_id_evaluation_number LEFT")
-# A dispatch bears its evaluation's id, or is one of the few that the index of the others holds.
+_DISPATCH: Final = "LEFT JOIN simulation_runs s ON s.run_id = e.simulation_run_id"
+_JOINED: Final = f"study_runs e {_DISPATCH}"
+_IN_ORDER: Final = f"study_runs e INDEXED BY idx_study_runs_study_id_evaluation_number {_DISPATCH}"
+_IN_BLOCKS: Final = f"CROSS JOIN {EVALUATIONS_OF_BLOCK} {_DISPATCH}"
 _LED_BY_KPI: Final = (
-    "simulation_runs s CROSS JOIN study_runs e ON e.rowid IN ("
-    "SELECT rowid FROM study_runs WHERE run_id = s.run_id AND simulation_run_id = s.run_id UNION ALL "
-    "SELECT rowid FROM study_runs WHERE simulation_run_id = s.run_id AND simulation_run_id <> run_id)"
+    f"simulation_runs s CROSS JOIN study_runs e ON e.rowid IN ({EVALUATIONS_OF_DISPATCH.format('s')})"
 )
+_INDEXED_KPIS: Final = frozenset({"total_cost", "renewable_fraction"})
 # Users may speak of either table's word for it.
-_STATUS: Final[Mapping[str, str]] = {"completed": "success"}
+_STATUS: Final = {"completed": "success"}
 
 
 def runs(
@@ -66,9 +61,14 @@ def runs(
         InputError: an unknown study or name, or a filter that cannot be read.
     """
     terms = parse_where(where)
-    view = _view(connection, study_ids)
+    view = view_of(connection, study_ids)
     name, descending = _order(order_by)
-    parts = [] if status == "running" else [_evaluations(view, terms, status, generation, name)]
+    page = [-1 if limit is None else limit, offset]
+    parts = []
+    if status != "running":
+        last = -1 if limit is None or name else limit + offset
+        narrow = zones.narrowed(terms) if zones.kept(connection) else None
+        parts.append(_evaluations(view, terms, status, generation, name, narrow, last))
     bare = view.bare()
     named = {term.name for term in terms} | ({name} if name else set())
     if generation is None and named <= bare.scope.columns.keys() and not named & view.of_evaluations:
@@ -80,7 +80,6 @@ def runs(
         order = f"sort_key {'DESC' if descending else 'ASC'} NULLS LAST, {order}"
     sql = " UNION ALL ".join(part.sql for part in parts)
     values = [value for part in parts for value in part.values]
-    page = [-1 if limit is None else limit, offset]
     return _without_key(fetch(connection, f"{sql} ORDER BY {order} LIMIT ? OFFSET ?", [*values, *page]))
 
 
@@ -108,132 +107,105 @@ def best_designs(
             which way an objective is better.
     """
     terms = parse_where(where)
-    view = _view(connection, study_ids)
+    view = view_of(connection, study_ids)
     name = by or "fitness"
     descending = (direction or view.direction(name)) == "maximise"
-    if direction is None and view.is_fitness(name):
-        key, descending = Fragment("e.fitness"), False
-    else:
-        key = view.key(name)
+    if view.is_fitness(name) and direction in {None, view.direction(name)} and (study_ids or terms):
+        name, descending = "fitness", False
+    if name == "fitness" and not descending:
+        return _fittest(connection, view, terms, n)
+    if view.is_kpi(name) and zones.kept(connection):
+        if name in _INDEXED_KPIS and not terms and not study_ids:
+            return _ranked(connection, view, Fragment(f"s.{name}"), _LED_BY_KPI, terms, descending, n)
+        found = _best_in_blocks(connection, view, name, terms, descending, n)
+        if found is not None:
+            return found
+    key = Fragment(f"s.{name}") if view.is_kpi(name) and not study_ids else view.key(name)
+    source = _IN_ORDER if study_ids else _JOINED
+    return _ranked(connection, view, key, source, terms, descending, n)
+
+
+def _candidates(view: View, terms: Sequence[Term], *more: Fragment) -> Fragment:
+    return joined([Fragment(CANDIDATE), *more, *(view.scope.condition(term) for term in terms)])
+
+
+def _ranked(
+    connection: sqlite3.Connection,
+    view: View,
+    key: Fragment,
+    source: str,
+    terms: Sequence[Term],
+    descending: bool,
+    n: int,
+) -> list[Row]:
+    """By whatever has a number, one row after the other."""
+    has_one = Fragment(f"{key.sql} IS NOT NULL", key.values)
+    sql, values = view.select(key, source, _candidates(view, terms, *view.within("e"), has_one))
     order = f"sort_key {'DESC' if descending else 'ASC'}, evaluation_number"
-    conditions = joined(
-        [
-            *view.within("e"),
-            Fragment(CANDIDATE),
-            Fragment(f"{key.sql} IS NOT NULL", key.values),
-            *(view.scope.condition(term) for term in terms),
-        ]
-    )
-    source = _JOINED
-    if key.sql.startswith("s.") and not study_ids:
-        # Through all studies the KPI's own index leads the way; SQLite has to be told.
-        source = _LED_BY_KPI
-    elif study_ids and key.sql != "e.fitness":
-        source = _IN_ORDER
-    sql, values = view.select(key, source, conditions)
     return _without_key(fetch(connection, f"{sql} ORDER BY {order} LIMIT ?", [*values, n]))
 
 
-@dataclass(frozen=True)
-class _View:
-    """The studies looked at, the columns their rows have, and what can be named in them."""
-
-    study_ids: Sequence[str]
-    scope: Scope
-    directions: Sequence[Mapping[str, Direction]]
-    of_evaluations: frozenset[str]
-    selected: Mapping[str, str]
-
-    def within(self, table: str) -> list[Fragment]:
-        if not self.study_ids:
-            return []
-        if len(self.study_ids) == 1:  # an equality lets the index give the order too
-            return [Fragment(f"{table}.study_id = ?", (self.study_ids[0],))]
-        return [Fragment(f"{table}.study_id {IN_LIST}", (compact_json(list(self.study_ids)),))]
-
-    def bare(self) -> _View:
-        """The same for runs without an evaluation."""
-        selected = {
-            name: sql if sql.startswith("s.") else f"s.{name}" if name in _SHARED else "NULL"
-            for name, sql in self.selected.items()
-        }
-        columns = {name: (selected[name], kind) for name, (_, kind) in self.scope.columns.items()}
-        return _View(self.study_ids, Scope(columns, (), ()), (), self.of_evaluations, selected)
-
-    def select(self, key: Fragment, source: str, conditions: Fragment) -> Fragment:
-        """The rows, `sort_key` behind their columns."""
-        columns = ", ".join(f"{sql} AS {name}" for name, sql in self.selected.items())
-        sql = f"SELECT {columns}, {key.sql} AS sort_key FROM {source} WHERE {conditions.sql}"
-        return Fragment(sql, (*key.values, *conditions.values))
-
-    def is_fitness(self, name: str) -> bool:
-        """Whether the fitness orders designs just as this does: then its index can be used."""
-        first = bool(self.directions) and all(next(iter(d), None) == name for d in self.directions)
-        return name == "fitness" or (first and not self.is_kpi_of_all(name))
-
-    def is_kpi_of_all(self, name: str) -> bool:
-        """Whether a KPI's own index finds it: it knows no studies, the fitness' index knows no others."""
-        return not self.study_ids and self.scope.columns.get(name, ("", ""))[0].startswith("s.")
-
-    def direction(self, name: str) -> Direction:
-        told = {directions[name] for directions in self.directions if name in directions}
-        if len(told) > 1:
-            message = f"the studies disagree on which way {name} is better: say minimise or maximise"
-            raise InputError(Finding("", "direction", name, "minimise or maximise", message))
-        if told:
-            return told.pop()
-        return "maximise" if name in _MAXIMISED else "minimise"
-
-    def key(self, name: str) -> Fragment:
-        """What designs are ordered by: an objective, a parameter, or a numeric column."""
-        if name in self.scope.objectives and not self.is_kpi_of_all(name):
-            return objective(name)
-        numeric = {key: column for key, column in self.scope.columns.items() if column[1] != "TEXT"}
-        return Scope(numeric, self.scope.layouts, self.scope.objectives).operand(name, "by")
-
-
-_SHARED: Final = frozenset({"run_id", "study_id", "simulation_status", "created_at", "metadata_json"})
-
-
-def _view(connection: sqlite3.Connection, study_ids: Sequence[str]) -> _View:
-    if study_ids:
-        required_studies(connection, list(study_ids))
-    evaluations, simulations = _columns(connection, "study_runs"), _columns(connection, "simulation_runs")
-    own = {name: kind for name, kind in simulations.items() if name not in evaluations}
-    selected = {name: f"e.{name}" for name in evaluations} | {name: f"s.{name}" for name in own}
-    selected["parameter_names"] = PARAMETER_NAMES
-    kinds = {**simulations, **evaluations}
-    named = {name: (sql, kinds[name]) for name, sql in selected.items() if name not in JSON_COLUMNS}
-    layouts, directions = _layouts(connection, study_ids)
-    objectives = dict.fromkeys(name for told in directions for name in told)
-    return _View(
-        tuple(study_ids),
-        Scope(named, layouts, list(objectives)),
-        directions,
-        frozenset(evaluations.keys() - _SHARED),
-        selected,
+def _fittest(connection: sqlite3.Connection, view: View, terms: Sequence[Term], n: int) -> list[Row]:
+    """By fitness: each study's index gives its best ones, and the best of all are among them."""
+    of_study = Fragment("e.study_id = t.study_id AND e.fitness IS NOT NULL")
+    inner = _candidates(view, terms, of_study)
+    studies = _studies_of_the_best(view, None if terms else n)
+    source = (
+        f"({studies.sql}) t CROSS JOIN study_runs e ON e.rowid IN (SELECT e.rowid FROM {_JOINED} "
+        f"WHERE {inner.sql} ORDER BY e.fitness, e.evaluation_number LIMIT ?) {_DISPATCH}"
     )
+    sql, _ = view.select(Fragment("e.fitness"), source, Fragment("1"))
+    values = [*studies.values, *inner.values, n, n]
+    return _without_key(fetch(connection, f"{sql} ORDER BY sort_key, evaluation_number LIMIT ?", values))
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
-    found = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table])
-    return {row["name"]: row["type"] for row in found}
+def _studies_of_the_best(view: View, n: int | None) -> Fragment:
+    """The n best designs of all lie in the n studies whose best is best, if no filter tells otherwise (None)."""
+    within = joined(view.within("t"))
+    every = f"SELECT t.study_id FROM studies t WHERE {within.sql}"
+    if n is None:
+        return Fragment(every, within.values)
+    told = f"SELECT * FROM ({every} AND t.best_fitness IS NOT NULL ORDER BY t.best_fitness LIMIT ?) told"
+    untold = f"{every} AND t.best_fitness IS NULL"
+    return Fragment(f"{told} UNION ALL {untold}", (*within.values, n, *within.values))
 
 
-def _layouts(
-    connection: sqlite3.Connection, study_ids: Sequence[str]
-) -> tuple[list[str], list[Mapping[str, Direction]]]:
-    """The studies' distinct parameter names as stored, and their objectives with their directions."""
-    chosen = f"WHERE study_id {IN_LIST}" if study_ids else ""
-    rows = fetch(
-        connection,
-        f"SELECT optimization_objective, coalesce(parameter_names, (SELECT r.parameter_names FROM study_runs r "
-        "WHERE r.study_id = studies.study_id ORDER BY evaluation_number LIMIT 1)) AS layout "
-        f"FROM studies {chosen}",
-        [compact_json(list(study_ids))] if study_ids else [],
+def _best_in_blocks(
+    connection: sqlite3.Connection, view: View, name: str, terms: Sequence[Term], descending: bool, n: int
+) -> list[Row] | None:
+    """By a KPI: of all blocks, those with the best extremes hold the best; None where no block has it.
+
+    Many of a block's rows may be no candidates, so that more blocks have to be looked into.
+    """
+    extreme, way = ("most", "DESC") if descending else ("least", "ASC")
+    narrow = zones.narrowed(terms)
+    within = joined(
+        [*view.within("z"), Fragment(f"z.{extreme}_{name} IS NOT NULL"), *([narrow] if narrow else [])]
     )
-    layouts = dict.fromkeys(row["layout"] for row in rows if row["layout"] is not None)
-    return list(layouts), [row["optimization_objective"] or {} for row in rows]
+    ordered = (
+        f"SELECT z.study_id, z.block, z.{extreme}_{name} FROM {zones.TABLE} z WHERE {within.sql} "
+        f"ORDER BY 3 {way}, 1, 2 LIMIT ?"
+    )
+    has_one = Fragment(f"s.{name} IS NOT NULL")
+    sql, values = view.select(
+        Fragment(f"s.{name}"), f"{BLOCKS_IN_LIST} {_IN_BLOCKS}", _candidates(view, terms, has_one)
+    )
+    looked = n
+    while True:
+        blocks = connection.execute(ordered, [*within.values, looked + 1]).fetchall()
+        listed = compact_json([[block[0], block[1]] for block in blocks[:looked]])
+        rows = fetch(
+            connection,
+            f"{sql} ORDER BY sort_key {way}, e.study_id, evaluation_number LIMIT ?",
+            [listed, *values, n],
+        )
+        if len(blocks) <= looked:
+            return _without_key(rows) if blocks else None
+        if len(rows) == n:
+            last, next_extreme = rows[-1]["sort_key"], blocks[looked][2]
+            if last >= next_extreme if descending else last <= next_extreme:
+                return _without_key(rows)
+        looked *= 4
 
 
 def _order(order_by: str | None) -> tuple[str | None, bool]:
@@ -247,22 +219,32 @@ def _order(order_by: str | None) -> tuple[str | None, bool]:
 
 
 def _evaluations(
-    view: _View, terms: Sequence[Term], status: str | None, generation: int | None, order: str | None
+    view: View,
+    terms: Sequence[Term],
+    status: str | None,
+    generation: int | None,
+    order: str | None,
+    narrow: Fragment | None,
+    last: int,
 ) -> Fragment:
-    wanted = list(view.within("e"))
+    wanted = []
     if status is not None:
         wanted.append(Fragment("e.simulation_status = ?", (_STATUS.get(status, status),)))
     if generation is not None:
         wanted.append(Fragment("e.generation_number = ?", (generation,)))
     wanted += [view.scope.condition(term) for term in terms]
-    source = _JOINED
-    if order is None and not view.study_ids:
-        # All of these indexes begin alike: left alone, SQLite sorts each study by another one.
-        source = _IN_ORDER
+    if narrow is not None:
+        # Block by block in the order of studies and evaluations; the page ends when it is full.
+        found = _selected(view, f"{zones.TABLE} z {_IN_BLOCKS}", [*view.within("z"), narrow, *wanted], order)
+        sql = f"SELECT * FROM ({found.sql} ORDER BY z.study_id, z.block, e.evaluation_number LIMIT ?) page"
+        return Fragment(sql, (*found.values, last))
+    wanted = [*view.within("e"), *wanted]
+    # All of these indexes begin alike: left alone, SQLite sorts each study by another one.
+    source = _IN_ORDER if order is None and not view.study_ids else _JOINED
     return _selected(view, source, wanted, order)
 
 
-def _bare_runs(view: _View, terms: Sequence[Term], status: str | None, order: str | None) -> Fragment:
+def _bare_runs(view: View, terms: Sequence[Term], status: str | None, order: str | None) -> Fragment:
     # Both, as an index holds those few; the plus keeps SQLite to it, as a study may have many.
     bare = Fragment("s.study_run_id IS NOT s.run_id AND s.study_run_id IS NULL")
     wanted = [bare, *view.within("+s")]
@@ -273,7 +255,7 @@ def _bare_runs(view: _View, terms: Sequence[Term], status: str | None, order: st
     return _selected(view, "simulation_runs s", wanted, order)
 
 
-def _selected(view: _View, source: str, wanted: Sequence[Fragment], order: str | None) -> Fragment:
+def _selected(view: View, source: str, wanted: Sequence[Fragment], order: str | None) -> Fragment:
     key = view.scope.operand(order, "order_by") if order else Fragment("NULL")
     return view.select(key, source, joined(wanted))
 

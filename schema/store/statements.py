@@ -171,6 +171,71 @@ def settle_interrupted(connection: sqlite3.Connection, study_id: str, now: str) 
     return sorted(str(row["run_id"]) for row in rows)
 
 
+def keep_attempts(connection: sqlite3.Connection, rows: Collection[Row]) -> None:
+    """What became of a run before stays in `attempts` of its metadata when it is tried again, the oldest first.
+
+    What is recorded twice with the same end was recorded anew, not tried again.
+    """
+    known = connection.execute(
+        "SELECT run_id, simulation_status, timestamp, updated_at, metadata_json FROM simulation_runs "
+        f"WHERE run_id {IN_LIST}",
+        [compact_json([row["run_id"] for row in rows])],
+    ).fetchall()
+    before = {str(run["run_id"]): run for run in known}
+    for row in rows:
+        run = before.get(row["run_id"])
+        if run is None:
+            continue
+        metadata = json.loads(run["metadata_json"] or "{}")
+        attempts = metadata.get("attempts", [])
+        starts, goes_on = row["simulation_status"] == "running", run["simulation_status"] == "running"
+        if starts or not (goes_on or run["simulation_status"] == row["simulation_status"]):
+            attempts = [*attempts, _attempt(run, metadata)]
+        if attempts:
+            row["metadata_json"] = compact_json({**json.loads(row["metadata_json"]), "attempts": attempts})
+
+
+def _attempt(run: sqlite3.Row, metadata: Mapping[str, Any]) -> Row:
+    return {
+        "status": run["simulation_status"],
+        "begun": run["timestamp"],
+        "settled": run["updated_at"],
+        "interrupted": bool(metadata.get("interrupted")),
+    }
+
+
+# -- analyses
+
+
+def replace_uncertainty(connection: sqlite3.Connection, row: Row) -> int:
+    """Write an analysis in the place of the study's last one of the same output and design; its id."""
+    same = connection.execute(
+        "SELECT analysis_id FROM uncertainty_analysis WHERE study_id = :study_id "
+        "AND objective_name IS :objective_name AND target_solution_id IS :target_solution_id",
+        row,
+    ).fetchone()
+    if same is None:
+        return int(connection.execute(insert("uncertainty_analysis", row), row).lastrowid or 0)
+    # Kept, as sensitivities point to it.
+    analysis_id = int(same["analysis_id"])
+    changed = ", ".join(f"{name} = :{name}" for name in row)
+    connection.execute(
+        f"UPDATE uncertainty_analysis SET {changed} WHERE analysis_id = :analysis_id",
+        {**row, "analysis_id": analysis_id},
+    )
+    return analysis_id
+
+
+def replace_sensitivity(connection: sqlite3.Connection, row: Row) -> None:
+    """Write a parameter's indices in the place of the study's last ones for the same output."""
+    connection.execute(
+        "DELETE FROM sensitivity_analysis WHERE study_id = :study_id AND objective_name IS :objective_name "
+        "AND parameter_name = :parameter_name AND analysis_id IS :analysis_id",
+        row,
+    )
+    connection.execute(insert("sensitivity_analysis", row), row)
+
+
 # -- generations and fronts
 
 

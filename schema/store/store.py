@@ -22,7 +22,9 @@ from schema.store.records import (
     NewStudy,
     RunFiles,
     RunStart,
+    Sensitivity,
     StudyStatus,
+    Uncertainty,
     check_study_id,
 )
 from schema.store.statements import Row
@@ -183,6 +185,7 @@ class Store:
         rows = [start.row() for start in chunk]
         with self._writing() as connection:
             _require_studies(connection, chunk)
+            statements.keep_attempts(connection, rows)
             connection.executemany(statements.START_RUN, rows)
 
     def record(self, chunk: Sequence[Evaluation]) -> None:
@@ -199,6 +202,7 @@ class Store:
             for study_id in {evaluation.study_id for evaluation in chunk}:
                 _count_and_rank(connection, study_id, [e for e in chunk if e.study_id == study_id], now)
             _leave_out_common_names(connection, study_runs)
+            statements.keep_attempts(connection, simulation_runs)
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
 
@@ -251,6 +255,34 @@ class Store:
             statements.replace_front(connection, study_id, None, front, utc_text())
             statements.set_domination(connection, domination_counts or {})
 
+    # -- analyses
+
+    def record_uncertainty(self, analyses: Sequence[Uncertainty]) -> list[int]:
+        """Record how outputs spread; recording the same output and design again replaces it.
+
+        Returns:
+            The analyses' ids.
+
+        Raises:
+            InputError: a study does not exist.
+        """
+        now = utc_text()
+        with self._writing() as connection:
+            _require_studies(connection, analyses)
+            return [statements.replace_uncertainty(connection, analysis.row(now)) for analysis in analyses]
+
+    def record_sensitivity(self, sensitivities: Sequence[Sensitivity]) -> None:
+        """Record what parameters do to outputs; recording the same again replaces it.
+
+        Raises:
+            InputError: a study does not exist.
+        """
+        now = utc_text()
+        with self._writing() as connection:
+            _require_studies(connection, sensitivities)
+            for sensitivity in sensitivities:
+                statements.replace_sensitivity(connection, sensitivity.row(now))
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction. IMMEDIATE, as a read that turns into a write would not wait its turn."""
@@ -271,7 +303,9 @@ class Store:
                 raise
 
 
-def _require_studies(connection: sqlite3.Connection, chunk: Iterable[RunStart | Evaluation]) -> None:
+def _require_studies(
+    connection: sqlite3.Connection, chunk: Iterable[RunStart | Evaluation | Uncertainty | Sensitivity]
+) -> None:
     for study_id in {item.study_id for item in chunk}:
         queries.required_study(connection, study_id)
 
