@@ -65,7 +65,7 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute(
         f"CREATE TABLE {TABLE} (study_id TEXT NOT NULL, block INTEGER NOT NULL, {extremes}, "
         "PRIMARY KEY (study_id, block), FOREIGN KEY (study_id) REFERENCES studies (study_id) "
-        "ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED) STRICT, WITHOUT ROWID"
+        "ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED) STRICT"
     )
     connection.execute(_filled())
     of_dispatch = f"e.rowid IN ({EVALUATIONS_OF_DISPATCH.format('new')})"
