@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from schema.errors import Finding
+from schema.kpis import KPI_UNITS
 from schema.names import COMPONENT_PATTERN, STUDY_ID_PATTERN
 from schema.yaml_files import Lines
 
@@ -21,6 +24,19 @@ _BOUNDS = {
 }
 
 
+_A_TIME = "a date and time such as 2019-01-01T00:00"
+_WANTED = {
+    "is above max": "a min that is at most max",
+    "there is no KPI": f"one of {', '.join(KPI_UNITS)}",
+    "a constraint needs": "a min, a max or both",
+    "an integer variable needs": "whole numbers",
+    "a choice stands twice": "each choice once",
+    "must name each objective": "each objective once",
+    "cannot name a component": "another name",
+    "is missing": "a value",
+}
+"""What would be right, by words of our models' own messages; else the message says it."""
+_PATH_IN_MESSAGE = re.compile(r"(?:Value error, )?([a-z_]+(?:\.[a-z_]+)+) ")
 _KINDS = {
     "float_type": "a number",
     "float_parsing": "a number",
@@ -35,6 +51,10 @@ _KINDS = {
     "model_attributes_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
     "list_type": "a list",
+    "datetime_type": _A_TIME,
+    "datetime_parsing": _A_TIME,
+    "datetime_from_date_parsing": _A_TIME,
+    "datetime_object_invalid": _A_TIME,
 }
 _PATTERNS = {
     STUDY_ID_PATTERN: "a slug: a letter or digit, then up to 63 letters, digits, - or _",
@@ -56,10 +76,10 @@ def findings_of(
     """
     findings: dict[tuple[str, str], Finding] = {}
     for detail in error.errors(include_url=False):
-        way, value, foreign = _walk(raw, detail["loc"], missing=detail["type"] == "missing")
-        if foreign:
+        reading = _read(raw, detail["loc"], missing=detail["type"] == "missing")
+        if reading.is_of_other_branch:
             continue
-        finding = _finding(detail, way, value, file, lines, prefix)
+        finding = _finding(detail, _named_in(detail, raw, reading), file, lines, prefix)
         findings.setdefault((finding.path, finding.message), finding)
     return list(findings.values())
 
@@ -76,29 +96,45 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _walk(raw: Any, loc: tuple[int | str, ...], *, missing: bool) -> tuple[list[int | str], Any, bool]:
-    """Follow pydantic's location through the data, past the tags of unions.
+@dataclass(frozen=True)
+class _Reading:
+    """A way through the data that pydantic's location may mean.
 
-    Returns:
-        The way, the value there, and whether the error is of a union's branch that the user did not mean.
+    Attributes:
+        value: what stands there.
+        way: keys and positions.
+        ends: whether the location's last element is the way's last.
+        tags: names of unions' branches that were passed over, each with the value that was tried.
     """
-    way: list[int | str] = []
-    foreign = False
-    value = raw
-    for position, element in enumerate(loc):
-        last = position == len(loc) - 1
-        key = _key_in(value, element)
-        child = value[key] if key is not None else None
-        is_key = not last and loc[position + 1] == "[key]"
-        if key is not None and (last or is_key or isinstance(child, dict | list)):
-            way.append(key)
-            value = key if is_key else child
-        elif last and missing:
-            way.append(element)
-            value = None
-        else:
-            foreign = foreign or _is_other_branch(str(element), value)
-    return way, value, foreign
+
+    value: Any
+    way: tuple[int | str, ...] = ()
+    ends: bool = False
+    tags: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def is_of_other_branch(self) -> bool:
+        """Whether the error is of a union's branch that the user did not mean."""
+        return any(_is_other_branch(tag, value) for tag, value in self.tags)
+
+
+def _read(data: Any, loc: tuple[int | str, ...], *, missing: bool) -> _Reading:
+    """What a location means: a tag of a union may be spelled as a key, so the longest way that ends is taken."""
+    if not loc:
+        return _Reading(data)
+    first, rest = loc[0], loc[1:]
+    readings = []
+    key = _key_in(data, first)
+    if key is not None and rest == ("[key]",):
+        readings.append(_Reading(key, (key,), ends=True))
+    elif key is not None:
+        inner = _read(data[key], rest, missing=missing)
+        readings.append(replace(inner, way=(key, *inner.way), ends=inner.ends or not rest))
+    elif missing and not rest and isinstance(data, dict):
+        readings.append(_Reading(None, (first,), ends=True))
+    inner = _read(data, rest, missing=missing)
+    readings.append(replace(inner, tags=((str(first), data), *inner.tags)))
+    return max(readings, key=lambda reading: (reading.ends, len(reading.way)))
 
 
 def _key_in(container: Any, element: int | str) -> Any:
@@ -116,11 +152,21 @@ def _is_other_branch(tag: str, value: Any) -> bool:
     return tag.startswith(_NUMBER_TAGS) and isinstance(value, dict)
 
 
-def _finding(
-    detail: Any, way: list[int | str], value: Any, file: str, lines: Lines | None, prefix: str
-) -> Finding:
+def _named_in(detail: Any, raw: Any, reading: _Reading) -> _Reading:
+    """The value to blame where an error of a whole names it: a type, or the path with which the message begins."""
+    if detail["type"] in {"union_tag_invalid", "union_tag_not_found"} and isinstance(reading.value, dict):
+        return replace(reading, value=reading.value.get("type"), way=(*reading.way, "type"))
+    named = _PATH_IN_MESSAGE.match(str(detail["msg"]))
+    if named and not reading.way:
+        inner = _read(raw, tuple(named[1].split(".")), missing=False)
+        return inner if inner.ends else reading
+    return reading
+
+
+def _finding(detail: Any, reading: _Reading, file: str, lines: Lines | None, prefix: str) -> Finding:
+    way, value = reading.way, reading.value
     path = ".".join(part for part in (prefix, *map(str, way)) if part)
-    expected, message = _words(detail, way, value)
+    expected, message = _words(detail, reading)
     place = tuple(str(part) if not isinstance(part, int) else part for part in way)
     line = None
     for end in range(len(place), 0, -1):
@@ -131,8 +177,9 @@ def _finding(
     return Finding(file, path, found, expected, message, line)
 
 
-def _words(detail: Any, way: list[int | str], value: Any) -> tuple[str, str]:
+def _words(detail: Any, reading: _Reading) -> tuple[str, str]:
     """What was expected, and the sentence that says so."""
+    way, value = reading.way, reading.value
     kind, context = detail["type"], detail.get("ctx", {})
     name = str(way[-1]) if way else "the file"
     if kind == "extra_forbidden":
@@ -142,10 +189,16 @@ def _words(detail: Any, way: list[int | str], value: Any) -> tuple[str, str]:
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _tag_words(context, value)
     expected = _expected(kind, context)
+    if expected == "a number" and any(tag.startswith(_NUMBER_TAGS) for tag, _ in reading.tags):
+        expected = "a number or {profile: NAME}"
+    if kind == "too_short":
+        least = f"at least {context['min_length']}"
+        return least, f"{name} must have {least}, and has {context['actual_length']}"
     if expected is not None:
         return expected, f"{name} must be {expected}, not {short(value)}"
     message = str(detail["msg"]).removeprefix("Value error, ")
-    return message, f"{name}: {message}" if way else message
+    wanted = next((right for wrong, right in _WANTED.items() if wrong in message), message)
+    return wanted, f"{name}: {message}" if way and name not in message.split()[0] else message
 
 
 def _expected(kind: str, context: Any) -> str | None:
@@ -156,18 +209,15 @@ def _expected(kind: str, context: Any) -> str | None:
         return str(context["expected"])
     if kind == "string_pattern_mismatch":
         return _PATTERNS.get(context["pattern"], f"text like {context['pattern']}")
-    if kind == "too_short":
-        return f"at least {context['min_length']} of them"
     return _KINDS.get(kind)
 
 
 def _tag_words(context: Any, value: Any) -> tuple[str, str]:
     expected = str(context.get("expected_tags", "")).replace("'", "")
-    given = value.get("type") if isinstance(value, dict) else None
-    if given is None:
+    if value is None:
         return "a type", "type is missing; it says what kind of component this is"
-    hint = nearest(str(given), expected.split(", "))
-    return f"one of {expected}", f"unknown type '{given}'{hint or f'; there are {expected}'}"
+    hint = nearest(str(value), expected.split(", "))
+    return f"one of {expected}", f"unknown type '{short(value)}'{hint or f'; there are {expected}'}"
 
 
 def known_keys(model: type[BaseModel]) -> list[str]:

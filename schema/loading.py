@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,20 +12,27 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schema.components import COMPONENT_TYPES, Component
 from schema.errors import Finding, InputError
 from schema.findings import findings_of, known_keys, nearest
 from schema.inputs import resolve_profiles
 from schema.paths import check_path, check_values
-from schema.profiles import ProfileRef, SeriesBound
-from schema.study import STUDY_TYPES, Choices, GeneticStudy, Study
+from schema.profiles import Constant, FileProfile, ProfileRef, SeriesBound, TimeOfUse
+from schema.study import STUDY_TYPES, Bound, Choices, Range, SolverSettings, Study, Variable
 from schema.system import System
 from schema.yaml_files import Lines, read_yaml
 
 Series = Mapping[str, NDArray[np.float64]]
 _M = TypeVar("_M", bound=BaseModel)
+_VARIABLE: TypeAdapter[Variable] = TypeAdapter(Variable)
+_ENTRIES: Mapping[str, Mapping[str, type[BaseModel]]] = {
+    "constraints": {"": Bound},
+    "variables": {"choices": Choices, "": Range},
+    "profiles": {"file": FileProfile, "time_of_use": TimeOfUse, "value": Constant},
+}
+"""What an entry of a section is, by the key that tells."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +83,48 @@ def load_system(path: Path) -> LoadedSystem:
     Raises:
         InputError: with everything that is wrong.
     """
-    raw, lines = read_yaml(path)
+    findings: list[Finding] = []
+    raw, lines = read_yaml(path, findings)
     file = str(path)
     if "study" in raw and "components" not in raw:
         raise InputError(Finding(file, "", "a study", "a system", "this is a study; a system file is needed"))
-    system = _validated(System, raw, file, lines)
-    findings = [*_profile_names(system, file), *_unsupplied(system, file)]
-    series: Series = {}
     try:
-        series = resolve_profiles(system, path.parent, file)
+        system = _validated(System, raw, file, lines)
     except InputError as error:
         findings += error.findings
-    findings += _series_out_of_bounds(system, series, file)
+        rest = _sound_part(raw, error.findings)
+        if rest is not None:
+            findings += _profile_findings(rest, path)[0]
+        raise InputError(_with_lines(findings, lines)) from None
+    told, series = _profile_findings(system, path)
+    findings += [*_profile_names(system, file), *_unsupplied(system, file), *told]
     if findings:
         raise InputError(_with_lines(findings, lines))
     return LoadedSystem(system, series, path)
+
+
+def _profile_findings(system: System, path: Path) -> tuple[list[Finding], Series]:
+    """What is wrong with the profiles' numbers, and those that could be worked out."""
+    findings: list[Finding] = []
+    series: Series = {}
+    try:
+        series = resolve_profiles(system, path.parent, str(path))
+    except InputError as error:
+        findings += error.findings
+    return [*findings, *_series_out_of_bounds(system, series, str(path))], series
+
+
+def _sound_part(raw: dict[str, Any], findings: Iterable[Finding]) -> System | None:
+    """The system without the components and profiles that are wrong, so that the others are looked at as well."""
+    parts = {name: dict(raw[name]) for name in ("components", "profiles") if isinstance(raw.get(name), dict)}
+    for finding in findings:
+        for section, entries in parts.items():
+            for name in [n for n in entries if f"{finding.path}.".startswith(f"{section}.{n}.")]:
+                del entries[name]
+    try:
+        return System.model_validate({k: v for k, v in raw.items() if k in System.model_fields} | parts)
+    except ValidationError:
+        return None
 
 
 def load_study(path: Path) -> LoadedStudy:
@@ -99,9 +133,11 @@ def load_study(path: Path) -> LoadedStudy:
     Raises:
         InputError: with everything that is wrong, in the study or in its system.
     """
-    raw, lines = read_yaml(path)
-    file = str(path)
     findings: list[Finding] = []
+    raw, lines = read_yaml(path, findings)
+    file = str(path)
+    if "components" in raw and "study" not in raw:
+        raise InputError(Finding(file, "", "a system", "a study", "this is a system; a study file is needed"))
     study, system = None, None
     try:
         study = _validated(_study_type(raw, file, lines), raw, file, lines)
@@ -109,14 +145,46 @@ def load_study(path: Path) -> LoadedStudy:
         findings += error.findings
     try:
         if isinstance(raw.get("system"), str):
-            system = load_system(path.parent / raw["system"])
+            system = _system_of(raw["system"], path, lines)
     except InputError as error:
         findings += error.findings
-    if study is not None and system is not None:
-        findings += _with_lines(_variable_findings(study, system.system, file), lines)
+    if system is not None:
+        solver = SolverSettings() if study is None else study.solver
+        findings += _with_lines(_variable_findings(_variables_in(raw), solver, system.system, file), lines)
     if findings or study is None or system is None:
         raise InputError(findings)
     return LoadedStudy(study, system, path)
+
+
+def _system_of(name: str, study: Path, lines: Lines) -> LoadedSystem:
+    """The system that a study names, relative to its own file."""
+    path = study.parent / name
+    if path.is_file():
+        return load_system(path)
+    message = f"there is no file {name} beside the study; check the path"
+    raise InputError(
+        Finding(
+            str(study),
+            "system",
+            name,
+            "a system file, relative to the study",
+            message,
+            lines.get(("system",)),
+        )
+    )
+
+
+def _variables_in(raw: dict[str, Any]) -> dict[str, Variable | None]:
+    """The variables that a study names, None for what cannot be read: that is told elsewhere."""
+    variables = raw.get("variables")
+    found: dict[str, Variable | None] = {}
+    for path, stated in variables.items() if isinstance(variables, dict) else ():
+        if isinstance(path, str):
+            try:
+                found[path] = _VARIABLE.validate_python(stated)
+            except ValidationError:
+                found[path] = None
+    return found
 
 
 def load(path: Path) -> LoadedSystem | LoadedStudy:
@@ -131,7 +199,7 @@ def load(path: Path) -> LoadedSystem | LoadedStudy:
 
 def _study_type(raw: dict[str, Any], file: str, lines: Lines) -> type[Study]:
     kind = raw.get("type")
-    if kind in STUDY_TYPES:
+    if isinstance(kind, str) and kind in STUDY_TYPES:
         return STUDY_TYPES[kind]
     known = ", ".join(STUDY_TYPES)
     found = "nothing" if kind is None else str(kind)
@@ -141,11 +209,37 @@ def _study_type(raw: dict[str, Any], file: str, lines: Lines) -> type[Study]:
 
 
 def _validated(model: type[_M], raw: dict[str, Any], file: str, lines: Lines) -> _M:
+    findings: list[Finding] = []
     try:
-        return model.model_validate(raw)
+        valid = model.model_validate(raw)
+        findings += _truth_as_number(raw, valid, file)
+        if not findings:
+            return valid
     except ValidationError as error:
-        findings = findings_of(error, raw, file=file, lines=lines)
-    raise InputError([_with_hint(finding, raw, model) for finding in findings])
+        findings += findings_of(error, raw, file=file, lines=lines)
+    raise InputError(_with_lines([_with_hint(finding, raw, model) for finding in findings], lines))
+
+
+def _truth_as_number(raw: Any, valid: Any, file: str, path: str = "") -> list[Finding]:
+    """`true` where a number is meant: pydantic takes it for 1."""
+    if isinstance(raw, bool):
+        if isinstance(valid, bool) or not isinstance(valid, int | float):
+            return []
+        word = str(raw).lower()
+        name = path.rpartition(".")[2]
+        return [Finding(file, path, word, "a number", f"{name} must be a number, not {word}")]
+    findings: list[Finding] = []
+    items = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    for key, value in items:
+        inner: Any = None
+        if isinstance(valid, BaseModel):
+            inner = getattr(valid, str(key), None)
+        elif isinstance(valid, Mapping):
+            inner = valid.get(key)
+        elif isinstance(valid, list):
+            inner = valid[key]
+        findings += _truth_as_number(value, inner, file, f"{path}.{key}".lstrip("."))
+    return findings
 
 
 def _with_hint(finding: Finding, raw: dict[str, Any], model: type[BaseModel]) -> Finding:
@@ -173,6 +267,12 @@ def _keys_at(way: list[str], raw: dict[str, Any], model: type[BaseModel]) -> lis
     if way[0] == "components" and len(way) == 2:
         component = raw["components"].get(way[1], {})
         kind = COMPONENT_TYPES.get(component.get("type"))
+        return known_keys(kind) if kind else []
+    if way[0] == "components" and len(way) == 3:
+        return known_keys(ProfileRef)
+    if way[0] in _ENTRIES and len(way) >= 2:
+        stated = raw[way[0]].get(".".join(way[1:]), {})
+        kind = next((kind for key, kind in _ENTRIES[way[0]].items() if not key or key in stated), None)
         return known_keys(kind) if kind else []
     field = model.model_fields.get(way[0])
     if len(way) == 1 and field is not None and isinstance(field.annotation, type):
@@ -263,18 +363,21 @@ def _bound_of(component: type[Component], attribute: str) -> SeriesBound | None:
     return next((item for item in metadata if isinstance(item, SeriesBound)), None)
 
 
-def _variable_findings(study: GeneticStudy, system: System, file: str) -> list[Finding]:
+def _variable_findings(
+    variables: Mapping[str, Variable | None], solver: SolverSettings, system: System, file: str
+) -> list[Finding]:
     findings: list[Finding] = []
-    for path, variable in study.variables.items():
+    for path, variable in variables.items():
         place = f"variables.{path}"
-        wrong = check_path(system, study.solver, path, place=place, file=file)
+        wrong = check_path(system, solver, path, place=place, file=file)
         if wrong is not None:
             findings.append(wrong)
+        if wrong is not None or variable is None:
             continue
         tried = variable.choices if isinstance(variable, Choices) else [variable.min, variable.max]
         told: set[str] = set()
         for value in tried:
-            for finding in check_values(system, study.solver, {path: value}, place=place, file=file):
+            for finding in check_values(system, solver, {path: value}, place=place, file=file):
                 if finding.message not in told:
                     told.add(finding.message)
                     findings.append(finding)

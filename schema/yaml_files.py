@@ -16,29 +16,38 @@ _YAML12_FLOAT = re.compile(
     r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)|[0-9][0-9_]*\.[0-9_]*|\.[0-9]+(?:[eE][-+]?[0-9]+)?"
     r"|\.(?:inf|Inf|INF|nan|NaN|NAN))$"
 )
-_FLOAT_TAG = "tag:yaml.org,2002:float"
-_LEFT_TO_PYDANTIC = {"tag:yaml.org,2002:timestamp", _FLOAT_TAG}
+_YAML12_INT = re.compile(r"^(?:[-+]?(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F]+)$")
+_YAML12_BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_FLOAT_TAG, _INT_TAG, _BOOL_TAG = (f"tag:yaml.org,2002:{kind}" for kind in ("float", "int", "bool"))
+_REPLACED = {"tag:yaml.org,2002:timestamp", _FLOAT_TAG, _INT_TAG, _BOOL_TAG}
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with YAML 1.2 floats; dates stay text until a field says what they are."""
+    """PyYAML's safe loader with YAML 1.2's numbers and true and false: `1:30`, `010`, `no` and dates are text."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_TO_PYDANTIC]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver(_INT_TAG, _YAML12_INT, list("-+0123456789"))
 _Loader.add_implicit_resolver(_FLOAT_TAG, _YAML12_FLOAT, list("-+.0123456789"))
+_Loader.add_implicit_resolver(_BOOL_TAG, _YAML12_BOOL, list("tTfF"))
 
 Lines = dict[tuple[str | int, ...], int]
 """Line number (from 1) by the way to a value."""
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], Lines]:
+def read_yaml(path: Path, repeated: list[Finding] | None = None) -> tuple[dict[str, Any], Lines]:
     """Read one mapping from a YAML file.
 
+    Args:
+        path: the file.
+        repeated: takes up keys that stand twice, so that they can be told with what else is wrong.
+
     Raises:
-        InputError: the file is missing, unreadable, not YAML, not a mapping, or has a key twice.
+        InputError: the file is missing, unreadable, not YAML, not a mapping, or has a key twice (unless these
+            are taken up).
     """
     name = str(path)
     try:
@@ -51,37 +60,48 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Lines]:
         raise InputError(
             Finding(name, "", str(error), "a readable UTF-8 text file", f"cannot be read: {error}")
         ) from None
-    return parse_yaml(text, name)
+    return parse_yaml(text, name, repeated)
 
 
-def parse_yaml(text: str, name: str = "") -> tuple[dict[str, Any], Lines]:
+def parse_yaml(
+    text: str, name: str = "", repeated: list[Finding] | None = None
+) -> tuple[dict[str, Any], Lines]:
     """Read one mapping from YAML text; `name` stands for the file in messages.
 
     Raises:
-        InputError: not YAML, not a mapping, or a key twice.
+        InputError: not YAML, not a mapping, or a key twice (unless `repeated` takes these up).
     """
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        lines, repeated = _walk(node, name)
-        if repeated:
-            raise InputError(repeated)
-        data = loader.construct_document(node) if node is not None else None
+        data, lines, twice = _parsed(text, name)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(_syntax_finding(name, error)) from None
-    finally:
-        loader.dispose()
+    if twice and repeated is None:
+        raise InputError(twice)
+    if repeated is not None:
+        repeated += twice
     if not isinstance(data, dict):
-        found = "nothing" if data is None else type(data).__name__
+        found = "nothing" if data is None else "a list" if isinstance(data, list) else "a single value"
         raise InputError(
             Finding(name, "", found, "a mapping of keys to values", "the file must hold `key: value` lines")
         )
     return data, lines
 
 
+def _parsed(text: str, name: str) -> tuple[Any, Lines, list[Finding]]:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        lines, repeated = _walk(node, name)
+        return (loader.construct_document(node) if node is not None else None), lines, repeated
+    finally:
+        loader.dispose()
+
+
 def _syntax_finding(name: str, error: Exception) -> Finding:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    if isinstance(error, RecursionError):
+        problem = "it is nested too deeply (does an alias hold itself?)"
     line = mark.line + 1 if mark is not None else None
     return Finding(name, "", str(problem), "valid YAML", f"this is not valid YAML: {problem}", line)
 

@@ -53,7 +53,7 @@ class Slow(Trap):
 """
 
 PARENT = """
-import sys, threading
+import sys, threading, time
 from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[2])
@@ -65,6 +65,7 @@ if __name__ == "__main__":
     for number in range(2):
         threading.Thread(target=workers.evaluate, args=([Design(number, traps.Slow())],)).start()
     print("ready", flush=True)
+    time.sleep(600)
 """
 
 
