@@ -7,11 +7,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from schema.errors import Finding, InputError
 from schema.store import legacy, migrations
+from schema.store.claims import Claims, FileClaims
 from schema.store.locks import waited_for
 
+DATABASE_VARIABLE = "ECOSYSTEMISER_DATABASE"
 FILE_NAME = "simulation_index.sqlite"
 LOCKS_FOLDER = ".locks"
 RUNS_FOLDER = "simulation_runs"
@@ -22,12 +25,45 @@ _CACHE_KIB = 65_536
 _PAGES_BETWEEN_CHECKPOINTS = 10_000  # 40 MB
 
 
-def open_database(results_dir: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """The folder's database, made or migrated where needed; a reader changes nothing.
+def database_url() -> str | None:
+    """The server whose database is used, where one is set; None for the results folder's own.
 
     Raises:
-        InputError: the folder or the file cannot be used; the finding says what to do.
+        InputError: it is none that can be used.
     """
+    told = os.environ.get(DATABASE_VARIABLE, "").strip()
+    if not told or told.startswith(("postgresql://", "postgres://")):
+        return told or None
+    # Not told in full: it may hold a password.
+    kind, expected = told.partition(":")[0][:20], "postgresql://USER@HOST/DATABASE"
+    message = f"the database must be {expected}, not {kind!r}; without one, the results folder has its own"
+    raise InputError(Finding("", DATABASE_VARIABLE, kind, expected, message))
+
+
+def is_there(results_dir: Path) -> bool:
+    """Whether there is a database to read: a server is asked when it is opened."""
+    return database_url() is not None or (results_dir / FILE_NAME).is_file()
+
+
+def open_database(results_dir: Path, *, read_only: bool = False) -> tuple[sqlite3.Connection, Claims]:
+    """The database, made or migrated where needed, and its locks; a reader changes nothing.
+
+    Raises:
+        InputError: it cannot be used; the finding says what to do.
+    """
+    url = database_url()
+    if url is None:
+        return _open_file(results_dir, read_only=read_only), FileClaims(results_dir / LOCKS_FOLDER)
+    try:
+        from schema.store.postgres import PostgresClaims, open_postgres
+    except ImportError as error:
+        message = f"Postgres needs packages that are not here ({error}): install the extra postgres"
+        raise InputError(Finding("", DATABASE_VARIABLE, "no driver", "psycopg, sqlglot", message)) from error
+    # It is used as one to SQLite is.
+    return cast("sqlite3.Connection", open_postgres(url, read_only=read_only)), PostgresClaims(url)
+
+
+def _open_file(results_dir: Path, *, read_only: bool) -> sqlite3.Connection:
     file = results_dir / FILE_NAME
     if read_only:
         return _open_to_read(file)

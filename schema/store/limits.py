@@ -21,7 +21,7 @@ def time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None]
         StoreError: it took longer, or the database cannot be read.
     """
     deadline = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)
+    _limit(connection, seconds)
     try:
         yield
     except sqlite3.Error as error:
@@ -31,4 +31,14 @@ def time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None]
             ) from error
         raise StoreError(f"the database cannot be read now ({error}): try again") from error
     finally:
+        _limit(connection, None)
+
+
+def _limit(connection: sqlite3.Connection, seconds: float | None) -> None:
+    if hasattr(connection, "limit_time"):  # a server has a limit of its own
+        connection.limit_time(seconds)
+    elif seconds is None:
         connection.set_progress_handler(None, 0)
+    else:
+        deadline = time.monotonic() + seconds
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS_BETWEEN_LOOKS)

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from schema.errors import Finding, InputError
 from schema.store import locks, queries, statements
-from schema.store.database import LOCKS_FOLDER, RUNS_FOLDER, open_database
+from schema.store.claims import Claims
+from schema.store.database import RUNS_FOLDER, open_database
 from schema.store.errors import StoreError
 from schema.store.records import (
     Evaluation,
@@ -38,27 +39,28 @@ _CHANGEABLE = frozenset(
 
 
 class Store:
-    """A results folder's database.
+    """A results folder's database: its own, or one on a server.
 
     Threads may share a store: its transactions wait for each other. Processes open their own; it is
     neither forked nor pickled. Reading is done by `schema.store.queries` on `store.connection`.
     Every verb raises `StoreError` where the database cannot take it (disk full, locked for too long).
     """
 
-    def __init__(self, results_dir: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, results_dir: Path, connection: sqlite3.Connection, claims: Claims) -> None:
         self.results_dir = results_dir
         self.connection = connection
+        self._claims = claims
         self._turn = threading.RLock()
 
     @classmethod
     def open(cls, results_dir: str | Path, *, read_only: bool = False) -> Self:
-        """Open the folder's database; unless only read, it is made or brought up to date.
+        """Open the folder's database, or the one that is set; unless only read, it is made or brought up to date.
 
         Raises:
             InputError: the folder or the database cannot be used.
         """
         folder = Path(results_dir)
-        return cls(folder, open_database(folder, read_only=read_only))
+        return cls(folder, *open_database(folder, read_only=read_only))
 
     def close(self) -> None:
         self.connection.close()
@@ -79,15 +81,12 @@ class Store:
             StudyAliveError: another process, or another part of this one, already is.
             InputError: the id is no slug.
         """
-        with locks.claimed(self._lock_file(study_id), study_id):
+        with self._claims.claimed(check_study_id(study_id)):
             yield
 
     def holder(self, study_id: str) -> locks.Holder | None:
         """Who writes the study now; None where it is not alive."""
-        return locks.holder(self._lock_file(study_id))
-
-    def _lock_file(self, study_id: str) -> Path:
-        return self.results_dir / LOCKS_FOLDER / f"study-{check_study_id(study_id)}.lock"
+        return self._claims.holder(check_study_id(study_id))
 
     # -- studies
 
@@ -172,7 +171,7 @@ class Store:
             finally:
                 self.connection.execute("PRAGMA foreign_keys=ON")
             shutil.rmtree(self.results_dir / RUNS_FOLDER / study_id, ignore_errors=True)
-            self._lock_file(study_id).unlink(missing_ok=True)
+            self._claims.forget(study_id)
 
     # -- evaluations
 
