@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import MappingProxyType
 
-KPI_UNITS = MappingProxyType(
+from schema.components import Component, Demand, Grid, SolarPv, SolarThermal, Storage, WindTurbine
+from schema.system import System
+
+EIGHT_UNITS = MappingProxyType(
     {
         "total_cost": "€",
         "total_co2": "kg",
@@ -17,3 +21,38 @@ KPI_UNITS = MappingProxyType(
     }
 )
 """The eight KPIs of every dispatch, with their units; over the horizon."""
+
+KPI_UNITS = MappingProxyType(
+    {
+        **EIGHT_UNITS,
+        "peak_import_kw": "kW",
+        "unserved_kwh": "kWh",
+        "curtailed_kwh": "kWh",
+        "storage_cycles": "-",
+        "lcoe_eur_per_kwh": "€/kWh",
+    }
+)
+"""All KPIs with their units; those besides the eight stand where the system has what they are about."""
+
+NOT_ALWAYS = MappingProxyType({"lcoe_eur_per_kwh": "a design may generate nothing"})
+"""KPIs that some designs of a system have and others do not, and why."""
+
+FREE_SOURCES = (SolarPv, WindTurbine, SolarThermal)
+"""What takes energy from nature, and may leave some of it."""
+
+
+def defined_kpis(system: System) -> frozenset[str]:
+    """The KPIs that every design of a system has."""
+    return frozenset(EIGHT_UNITS).union(*map(_kpis_by, system.components.values()))
+
+
+def _kpis_by(component: Component) -> Iterator[str]:
+    """The KPIs that a component gives sense to."""
+    if isinstance(component, Grid):
+        yield "peak_import_kw"
+    if isinstance(component, FREE_SOURCES):
+        yield "curtailed_kwh"
+    if isinstance(component, Demand) and component.unserved_price_eur_per_kwh is not None:
+        yield "unserved_kwh"
+    if isinstance(component, Storage) and component.node(component.own_carriers[0]).startswith("electricity"):
+        yield "storage_cycles"

@@ -233,7 +233,7 @@ def judge(system: System, numbers: Mapping[str, Numbers], solution: Solution) ->
     ledgers = {name: maths_of(c).ledger(numbers[name], values[name]) for name, c in system.components.items()}
     accounts = accounts_of(system, ledgers)
     flows, states = _series(system, equations, values)
-    kpis = kpis_of(system, {name: e.ports for name, e in equations.items()}, accounts)
+    kpis = kpis_of(system, numbers, values, {name: e.ports for name, e in equations.items()}, accounts)
     return Dispatch(system, solution, checks, kpis, accounts, flows, states)
 
 

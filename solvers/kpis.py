@@ -1,18 +1,30 @@
 """The figures by which a dispatch is judged, each defined here and nowhere else.
 
 All are over the horizon, from the solved flows. Symbols [kWh]: G generation, D demand, I and X grid import and
-export, R generation from PV, wind and solar thermal, F imports of fuel and heat, s renewable share of an import.
+export, R energy from PV, wind and solar thermal and the renewable share of generic sources, F imports of fuel and
+heat and the rest of generic sources, s renewable share of an import, Δ step [h].
 
 (K1)  total_generation_kwh   G = Σ electricity from local generators, after curtailment
 (K2)  total_demand_kwh       D = Σ electricity taken by demands and converters; charging a storage is not demand,
-                             but what a car takes is, less what it gives back: it leaves with the car
+                             but what a car takes less what it gives back is: it leaves with the car
 (K3)  net_grid_usage_kwh     I - X
 (K4)  self_consumption_rate  clip((G - X) / G, 0, 1),  0 if G = 0
 (K5)  self_sufficiency_rate  clip(1 - I / D, 0, 1),    0 if D = 0
-(K6)  renewable_fraction     (R + Σ s I) / E,  E = R + I + F,  0 if E = 0
-(K7)  total_co2              Σ imports times their intensities, less export credits [kg]
+(K6)  renewable_fraction     (R + Σ s I) / E,  E = R + I + F,  0 if E = 0;  Σ s I with imports of fuel and heat
+(K7)  total_co2              Σ imports and sources times their intensities, less export credits [kg]
 (K8)  total_cost             annuities and fixed costs · horizon hours / 8,760 + variable costs + imports
-                             - export revenue + demand charges + CO2 price · total_co2 [€]
+                             - export revenue + demand charges + unserved demand at its price
+                             + CO2 price · total_co2 [€]
+
+A converter between two nodes of electricity counts by its losses alone; links are neither generation nor demand.
+The other figures stand where the system has what they are about:
+
+(K9)  peak_import_kw         max_t Σ_grids import_t                                with a grid
+(K10) unserved_kwh           Σ unserved energy                                     with a price for it
+(K11) curtailed_kwh          Σ available - used energy of PV, wind, solar thermal  with one of them
+(K12) storage_cycles         Σ discharged / Σ capacity over storages of electricity, 0 without capacity
+(K13) lcoe_eur_per_kwh       Σ cost (K8) / Σ generation over PV, wind and generic sources of electricity, if any
+                             is generated. Units that burn something are left out: their fuel makes heat too
 """
 
 from __future__ import annotations
@@ -20,15 +32,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schema.components import EnergyImport, EvCharger, Grid, SolarPv, SolarThermal, Storage, WindTurbine
+from schema.components import (
+    Component,
+    EnergyImport,
+    EvCharger,
+    GenericSource,
+    Grid,
+    Link,
+    SolarPv,
+    Storage,
+    WindTurbine,
+)
+from schema.kpis import FREE_SOURCES, defined_kpis
 from schema.system import System
 from solvers.economics import yearly_costs_eur
-from solvers.maths import Ledger, Port
+from solvers.maths import Array, Ledger, Numbers, Port
 
 Flows = Mapping[str, Mapping[str, Port]]
 """Solved ports by component and name; a flow is an array (T,)."""
 
-RENEWABLE_SOURCES = (SolarPv, WindTurbine)
+OWN_SOURCES = (SolarPv, WindTurbine, GenericSource)
+"""What may make electricity and burns nothing."""
 
 
 @dataclass(frozen=True)
@@ -59,45 +83,123 @@ def accounts_of(system: System, ledgers: Mapping[str, Ledger]) -> dict[str, Acco
     }
 
 
-def kpis_of(system: System, flows: Flows, accounts: Mapping[str, Account]) -> dict[str, float]:
-    """The eight KPIs of a dispatch."""
-    hours = system.horizon.step_hours
-    generation = demand = grid_import = grid_export = renewable = renewable_import = fuel = 0.0
+@dataclass
+class _Sums:
+    """Energy over the horizon [kWh], by the symbols of the module's docstring."""
+
+    generation: float = 0.0
+    demand: float = 0.0
+    grid_import: float = 0.0
+    grid_export: float = 0.0
+    renewable: float = 0.0
+    renewable_import: float = 0.0
+    other_primary: float = 0.0
+    curtailed: float = 0.0
+    unserved: float = 0.0
+    discharged: float = 0.0
+    held: float = 0.0
+    own_cost: float = 0.0
+    own_generation: float = 0.0
+
+
+def kpis_of(
+    system: System,
+    numbers: Mapping[str, Numbers],
+    values: Mapping[str, Mapping[str, Array]],
+    flows: Flows,
+    accounts: Mapping[str, Account],
+) -> dict[str, float]:
+    """The eight KPIs of a dispatch, and those others that its system has."""
+    sums, hours = _Sums(), system.horizon.step_hours
     for name, component in system.components.items():
         energy = {key: float(port.flow.sum()) * hours for key, port in flows[name].items()}
-        if isinstance(component, Grid):
-            grid_import += energy["import_kw"]
-            grid_export += energy["export_kw"]
-            renewable_import += component.renewable_fraction * energy["import_kw"]
-        elif isinstance(component, EnergyImport):
-            fuel += energy["import_kw"]
-            renewable_import += component.renewable_fraction * energy["import_kw"]
-        elif isinstance(component, SolarThermal):
-            renewable += energy["heat_kw"]
-        elif isinstance(component, EvCharger):
-            demand += max(energy["charge_kw"] - energy.get("discharge_kw", 0.0), 0.0)
-        elif not isinstance(component, Storage):
-            put_in, taken = _electricity(flows[name], energy)
-            generation += put_in
-            demand += taken
-            renewable += put_in if isinstance(component, RENEWABLE_SOURCES) else 0.0
+        net = _net_electricity(component, flows[name], energy)
+        _count_entering(sums, component, energy, net)
+        if isinstance(component, FREE_SOURCES):
+            sums.curtailed += float(numbers[name]["available_kw"].sum()) * hours - sum(energy.values())
+        if isinstance(component, OWN_SOURCES) and net > 0:
+            sums.own_generation += net
+            sums.own_cost += accounts[name].cost_eur
+        if "unserved_kw" in values[name]:
+            sums.unserved += float(values[name]["unserved_kw"].sum()) * hours
+        if isinstance(component, Storage) and carrier_of(component) == "electricity":
+            sums.discharged += energy["discharge_kw"]
+            sums.held += component.capacity_kwh
+    return _eight(sums, accounts) | _others(system, sums, flows)
+
+
+def _count_entering(sums: _Sums, component: Component, energy: Mapping[str, float], net: float) -> None:
+    """Add what a component generates, takes, imports and exports."""
+    match component:
+        case Grid():
+            sums.grid_import += energy["import_kw"]
+            sums.grid_export += energy["export_kw"]
+            sums.renewable_import += component.renewable_fraction * energy["import_kw"]
+        case Storage() | Link():
+            pass
+        case EvCharger():
+            sums.demand += max(-net, 0.0)
+        case EnergyImport():
+            sums.other_primary += energy["import_kw"]
+            sums.renewable_import += component.renewable_fraction * energy["import_kw"]
+        case _:
+            sums.generation += max(net, 0.0)
+            sums.demand += max(-net, 0.0)
+            renewable = _renewable_share(component) * sum(energy.values())
+            sums.renewable += renewable
+            if isinstance(component, GenericSource):
+                sums.other_primary += energy["output_kw"] - renewable
+
+
+def _renewable_share(component: Component) -> float:
+    """Renewable share of what a source gives; 0 for what is no source."""
+    if isinstance(component, GenericSource):
+        return component.renewable_fraction
+    return 1.0 if isinstance(component, FREE_SOURCES) else 0.0
+
+
+def _net_electricity(component: Component, ports: Mapping[str, Port], energy: Mapping[str, float]) -> float:
+    """Electricity that a component puts in less what it takes [kWh]."""
+    return sum(
+        port.sign * energy[key]
+        for key, port in ports.items()
+        if component.node(port.carrier).partition("@")[0] == "electricity"
+    )
+
+
+def carrier_of(component: Component) -> str:
+    """The carrier of a component that has one only."""
+    return component.node(component.own_carriers[0]).partition("@")[0]
+
+
+def _eight(sums: _Sums, accounts: Mapping[str, Account]) -> dict[str, float]:
+    entering = sums.renewable + sums.grid_import + sums.other_primary
     return {
         "total_cost": sum(account.cost_eur for account in accounts.values()),
         "total_co2": sum(account.co2_kg for account in accounts.values()),
-        "self_consumption_rate": _rate(generation - grid_export, generation),
-        "self_sufficiency_rate": _rate(demand - grid_import, demand),
-        "renewable_fraction": _rate(renewable + renewable_import, renewable + grid_import + fuel),
-        "total_generation_kwh": generation,
-        "total_demand_kwh": demand,
-        "net_grid_usage_kwh": grid_import - grid_export,
+        "self_consumption_rate": _rate(sums.generation - sums.grid_export, sums.generation),
+        "self_sufficiency_rate": _rate(sums.demand - sums.grid_import, sums.demand),
+        "renewable_fraction": _rate(sums.renewable + sums.renewable_import, entering),
+        "total_generation_kwh": sums.generation,
+        "total_demand_kwh": sums.demand,
+        "net_grid_usage_kwh": sums.grid_import - sums.grid_export,
     }
 
 
-def _electricity(ports: Mapping[str, Port], energy: Mapping[str, float]) -> tuple[float, float]:
-    """Electricity that a component puts in and takes [kWh]."""
-    put_in = sum(energy[key] for key, p in ports.items() if p.carrier == "electricity" and p.sign > 0)
-    taken = sum(energy[key] for key, p in ports.items() if p.carrier == "electricity" and p.sign < 0)
-    return put_in, taken
+def _others(system: System, sums: _Sums, flows: Flows) -> dict[str, float]:
+    """The KPIs that every design of the system has besides the eight, and `lcoe_eur_per_kwh`."""
+    imports = [flows[name]["import_kw"].flow for name, c in system.components.items() if isinstance(c, Grid)]
+    others = {
+        "peak_import_kw": float(sum(imports).max()) if imports else 0.0,
+        "unserved_kwh": sums.unserved,
+        "curtailed_kwh": max(sums.curtailed, 0.0),
+        "storage_cycles": sums.discharged / sums.held if sums.held > 0 else 0.0,
+    }
+    defined = defined_kpis(system)
+    others = {name: value for name, value in others.items() if name in defined}
+    if sums.own_generation > 0:
+        others["lcoe_eur_per_kwh"] = sums.own_cost / sums.own_generation
+    return others
 
 
 def _rate(part: float, whole: float) -> float:

@@ -32,6 +32,13 @@ from schema.components.gas import (
     GasGrid,
     HydrogenTank,
 )
+from schema.components.generic import (
+    GenericConverter,
+    GenericDemand,
+    GenericSource,
+    GenericStorage,
+    Link,
+)
 from schema.components.heat import (
     Chiller,
     Chp,
@@ -66,7 +73,12 @@ AnyComponent = Annotated[
     | GasGrid
     | Electrolyser
     | HydrogenTank
-    | FuelCell,
+    | FuelCell
+    | GenericSource
+    | GenericDemand
+    | GenericStorage
+    | GenericConverter
+    | Link,
     Field(discriminator="type"),
 ]
 
@@ -95,11 +107,16 @@ __all__ = [
     "FuelCell",
     "GasBoiler",
     "GasGrid",
+    "GenericConverter",
+    "GenericDemand",
+    "GenericSource",
+    "GenericStorage",
     "Grid",
     "HeatBuffer",
     "HeatDemand",
     "HeatPump",
     "HydrogenTank",
+    "Link",
     "PowerDemand",
     "PowerSized",
     "ShiftableDemand",

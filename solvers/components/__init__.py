@@ -9,6 +9,7 @@ from schema import components as data
 from solvers.components.converters import ELECTROLYSER, cogeneration_from, converter_of
 from solvers.components.demands import SHIFTABLE, demand_of
 from solvers.components.generators import renewable_of
+from solvers.components.generic import LINK, SOURCE
 from solvers.components.grid import GRID, import_of
 from solvers.components.storage import storage_of
 from solvers.components.vehicles import CHARGER
@@ -36,6 +37,11 @@ MATHS: Mapping[type[data.Component], Maths] = MappingProxyType(
         data.Electrolyser: ELECTROLYSER,
         data.HydrogenTank: storage_of("hydrogen"),
         data.FuelCell: cogeneration_from("hydrogen"),
+        data.GenericSource: SOURCE,
+        data.GenericDemand: demand_of("carrier", "input_kw"),
+        data.GenericStorage: storage_of("carrier"),
+        data.GenericConverter: converter_of("input_carrier", "output_carrier", ("input_kw", "output_kw")),
+        data.Link: LINK,
         data.HeatDemand: demand_of("heat"),
     }
 )

@@ -2,7 +2,7 @@
 
 Symbols: y output [kW], h heat out [kW], e electricity out [kW], η efficiency or COP (a number or a series).
 
-(C1)  0 ≤ y_t ≤ capacity,  input_t = y_t / η_t          heat pump, boilers, chiller
+(C1)  0 ≤ y_t ≤ capacity,  input_t = y_t / η_t          heat pump, boilers, chiller, generic
 (C2)  0 ≤ e_t ≤ capacity,  fuel_t = e_t / η_e,  h_t = e_t η_th / η_e         combined heat and power, fuel cell
 (C3)  e_t η_min / η_e ≤ h_t ≤ e_t η_th / η_e            in the place of (C2)'s heat where η_min is told
 (C4)  objective = Σ Δ · variable cost · what the capacity measures
@@ -13,33 +13,58 @@ from __future__ import annotations
 
 from typing import Any
 
-from schema.components import Chiller, Cogeneration, ElectricBoiler, Electrolyser, GasBoiler, HeatPump
+from schema.components import (
+    Chiller,
+    Cogeneration,
+    ElectricBoiler,
+    Electrolyser,
+    GasBoiler,
+    GenericConverter,
+    HeatPump,
+)
+from schema.profiles import ProfileRef
 from solvers.maths import Equations, Maths, Operations, Port, Setting, Var, running_cost, running_ledger
 
 _OPTIONAL = ("variable_cost_eur_per_kwh",)
 
 
-def _converter_numbers(
-    converter: HeatPump | ElectricBoiler | GasBoiler | Chiller, s: Setting
-) -> dict[str, Any]:
-    efficiency = converter.cop if isinstance(converter, HeatPump | Chiller) else converter.efficiency_fraction
+_Converter = HeatPump | ElectricBoiler | GasBoiler | Chiller | GenericConverter
+
+
+def _output_per_input(converter: _Converter) -> float | ProfileRef:
+    match converter:
+        case HeatPump() | Chiller():
+            return converter.cop
+        case GenericConverter():
+            return converter.output_per_input
+        case _:
+            return converter.efficiency_fraction
+
+
+def _converter_numbers(converter: _Converter, s: Setting) -> dict[str, Any]:
     return {
         "capacity_kw": s.ones * converter.capacity_kw,
-        "input_per_output": 1.0 / s.of(efficiency),
+        "input_per_output": 1.0 / s.of(_output_per_input(converter)),
         **s.running_cost(converter.variable_cost_eur_per_kwh),
     }
 
 
-def converter_of(source: str, target: str) -> Maths:
-    """The mathematics of a converter whose capacity is of what comes out."""
-    output = f"{target}_kw"
+def converter_of(source: str, target: str, ports: tuple[str, str] | None = None) -> Maths:
+    """The mathematics of a converter whose capacity is of what comes out.
+
+    Args:
+        source: the carrier that it takes.
+        target: the carrier that it gives.
+        ports: names of the two ports; after the carriers unless told.
+    """
+    intake, output = ports or (f"{source}_kw", f"{target}_kw")
 
     def equations(p: Any, v: Any, m: Operations) -> Equations:
         power = getattr(v, output)
         return Equations(
             {
                 output: Port(target, +1, power),
-                f"{source}_kw": Port(source, -1, m.times(p.input_per_output, power)),  # (C1)
+                intake: Port(source, -1, m.times(p.input_per_output, power)),  # (C1)
             },
             objective=running_cost(p, power, m),  # (C4)
         )

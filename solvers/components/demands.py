@@ -35,14 +35,15 @@ def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
     return Ledger(float(p["unserved_eur_per_kw"] @ v["unserved_kw"])) if "unserved_kw" in v else Ledger()
 
 
-def demand_of(carrier: str) -> Maths:
-    """The mathematics of a demand for `carrier`."""
+def demand_of(carrier: str, port: str | None = None) -> Maths:
+    """The mathematics of a demand for `carrier`; its port is named after that unless told."""
+    port = port or f"{carrier}_kw"
 
     def equations(p: Any, v: Any, m: Operations) -> Equations:
         if not hasattr(v, "unserved_kw"):
-            return Equations({f"{carrier}_kw": Port(carrier, -1, p.demand_kw)})
+            return Equations({port: Port(carrier, -1, p.demand_kw)})
         return Equations(
-            {f"{carrier}_kw": Port(carrier, -1, p.demand_kw - v.unserved_kw)},  # (D1)
+            {port: Port(carrier, -1, p.demand_kw - v.unserved_kw)},  # (D1)
             objective=m.total(p.unserved_eur_per_kw, v.unserved_kw),  # (D2)
         )
 

@@ -28,7 +28,7 @@ SUFFIX_OF_UNIT = {
     "1/h": ("_fraction_per_hour",),
     "h": ("_hours",),
     "s": ("_seconds",),
-    "-": ("_fraction", "scale", "cop"),
+    "-": ("_fraction", "scale", "cop", "_per_input"),
 }
 MODELS = [*COMPONENT_TYPES.values(), Economics, SolverSettings]
 
