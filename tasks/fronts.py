@@ -6,23 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_COMPARED_AT_ONCE = 4_000_000
 
 
 def domination_counts(F: Array) -> NDArray[np.int64]:
     """How many rows dominate each row: are nowhere worse and somewhere better."""
     counts = np.zeros(len(F), dtype=np.int64)
-    for row in F:
-        counts += (row <= F).all(axis=1) & (row < F).any(axis=1)
-    return counts
+    step = max(1, _COMPARED_AT_ONCE // max(len(F), 1))
+    for start in range(0, len(F), step):
+        rows = F[start : start + step]
+        nowhere_worse = np.ones((len(rows), len(F)), dtype=bool)
+        for k in range(F.shape[1]):
+            nowhere_worse &= F[:, k] <= rows[:, k, None]
+        counts[start : start + step] = nowhere_worse.sum(axis=1)
+    # Of those that are nowhere worse, a row's equals, itself among them, are nowhere better.
+    _, which, equals = np.unique(F, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(counts - equals[which.reshape(-1)])
 
 
 def non_dominated(F: Array) -> NDArray[np.intp]:
     """Indices of the rows that no row dominates; equal rows stand beside each other."""
-    keep = np.ones(len(F), dtype=bool)
-    for i, row in enumerate(F):
-        if keep[i]:
-            keep &= ~((row <= F).all(axis=1) & (row < F).any(axis=1))
-    return np.flatnonzero(keep)
+    if F.shape[1] != 2 or not len(F):
+        return np.flatnonzero(domination_counts(F) == 0)
+    # By the first objective, a row stays if its second is the least of its equals and below all before.
+    _, which = np.unique(F[:, 0], return_inverse=True)
+    least = np.full(which.max() + 1, np.inf)
+    np.minimum.at(least, which, F[:, 1])
+    before = np.concatenate([[np.inf], np.minimum.accumulate(least)[:-1]])
+    return np.flatnonzero((F[:, 1] == least[which]) & (F[:, 1] < before[which]))
 
 
 def reference_point(F: Array) -> Array:
