@@ -127,6 +127,16 @@ def delete_study(connection: sqlite3.Connection, study_id: str) -> None:
         connection.execute(f"DELETE FROM {table} WHERE study_id = ?", [study_id])
 
 
+def places_of_series(connection: sqlite3.Connection, study_id: str) -> list[str]:
+    """The URLs of places, other than the results folder, to which the study's time series went."""
+    rows = connection.execute(
+        "SELECT DISTINCT substr(results_path, 1, instr(results_path, '/simulation_runs/') - 1) AS place "
+        "FROM simulation_runs WHERE study_id = ? AND instr(results_path, '://') > 0",
+        [study_id],
+    )
+    return [str(row["place"]) for row in rows]
+
+
 # -- evaluations
 
 

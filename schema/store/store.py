@@ -159,11 +159,12 @@ class Store:
         """Delete a study, its rows and its files.
 
         Raises:
-            InputError: there is no such study.
+            InputError: there is no such study; or, the rows being gone, its time series cannot be removed.
             StudyAliveError: it is being run.
         """
         with self.claim(study_id), self._turn:
             queries.required_study(self.connection, study_id)
+            places = statements.places_of_series(self.connection, study_id)
             self.connection.execute("PRAGMA foreign_keys=OFF")  # not possible within the transaction
             try:
                 with self._writing() as connection:
@@ -171,6 +172,7 @@ class Store:
             finally:
                 self.connection.execute("PRAGMA foreign_keys=ON")
             shutil.rmtree(self.results_dir / RUNS_FOLDER / study_id, ignore_errors=True)
+            _remove_elsewhere(places, study_id)
             self._claims.forget(study_id)
 
     # -- evaluations
@@ -300,6 +302,14 @@ class Store:
             except BaseException:
                 connection.rollback()
                 raise
+
+
+def _remove_elsewhere(places: Sequence[str], study_id: str) -> None:
+    if places:
+        from schema.store.timeseries import remove_series  # it loads pandas
+
+        for place in places:
+            remove_series(place, study_id)
 
 
 def _require_studies(

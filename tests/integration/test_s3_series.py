@@ -16,6 +16,8 @@ import pytest
 
 from schema.errors import InputError
 from schema.store.folders import SERIES_VARIABLE
+from schema.store.records import Evaluation, NewStudy
+from schema.store.store import Store
 from schema.store.timeseries import place_of, read_details, read_series, remove_series, write_run
 
 s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed; it comes with the extra s3")
@@ -159,6 +161,18 @@ def test_a_study_s_objects_are_removed_and_no_others(storage, flows):
     remove_series(PLACE, "house")
     left = {path.split("/")[-2] for path in storage.find("results/energy")}
     assert left == {"house_2-0000001"}
+
+
+def test_deleting_a_study_deletes_its_objects_too(storage, flows, tmp_path):
+    with Store.open(tmp_path) as store:
+        for study_id in ("house", "house_2"):
+            store.create_study(NewStudy(study_id, "single"))
+            files = write(flows.iloc[:24], run=(study_id, f"{study_id}-0000000"))
+            given = (study_id, 0, {}, "success", "house", 24, "milp")
+            store.record([Evaluation(*given, fitness=1.0, files=files)])
+        store.delete_study("house")
+    assert {path.split("/")[-3] for path in storage.find("results/energy")} == {"house_2"}
+    remove_series(PLACE, "house_2")
 
 
 def test_a_bucket_that_is_not_there_is_told_and_not_made(storage, flows):
