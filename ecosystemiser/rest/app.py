@@ -19,6 +19,7 @@ from ecosystemiser.rest.asked import (
     Page,
     Rows,
     RunsAsked,
+    SensitivityAsked,
     SeriesAsked,
     StudiesAsked,
     cut,
@@ -32,7 +33,6 @@ from schema.store.limits import time_limit
 from schema.store.runs import best_designs, runs
 from schema.store.statements import Row
 from schema.store.store import Store
-from schema.store.timeseries import place_of, read_series, read_units
 
 SECONDS_PER_QUESTION = 20.0
 MOST_STEPS = 200_000
@@ -142,6 +142,21 @@ def convergence(request: Request, store: Reader, study_id: str, asked: Annotated
     return page_of(request, asked, cut(asked, queries.convergence(store.connection, study_id)))
 
 
+@_tables.get("/studies/{study_id}/uncertainty")
+def uncertainty(request: Request, store: Reader, study_id: str, asked: Annotated[Page, Query()]) -> Rows:
+    """How a study's outputs spread."""
+    return page_of(request, asked, cut(asked, queries.uncertainty(store.connection, study_id)))
+
+
+@_tables.get("/studies/{study_id}/sensitivity")
+def sensitivity(
+    request: Request, store: Reader, study_id: str, asked: Annotated[SensitivityAsked, Query()]
+) -> Rows:
+    """What a study's parameters do to its outputs, the most important first."""
+    rows = queries.sensitivity(store.connection, study_id, asked.objective)
+    return page_of(request, asked, cut(asked, rows))
+
+
 @_tables.get("/statistics")
 def statistics(store: Reader) -> Row:
     """The whole database in numbers."""
@@ -184,12 +199,21 @@ def run(store: Reader, run_id: str) -> Row:
     return _required_run(store, run_id)
 
 
+@_tables.get("/runs/{run_id}/history")
+def history(request: Request, store: Reader, run_id: str, asked: Annotated[Page, Query()]) -> Rows:
+    """How often a run was tried, and what became of it, the latest last."""
+    _required_run(store, run_id)
+    return page_of(request, asked, cut(asked, queries.run_history(store.connection, run_id)))
+
+
 Series = Literal["flows", "components"]
 
 
 @_series.get("/runs/{run_id}/series/{series}/columns")
 def columns(store: Reader, run_id: str, series: Series) -> dict[str, Any]:
     """The columns of a run's flows or component states, with their units."""
+    from schema.store.timeseries import read_units  # these load pandas: a server starts without
+
     return {"run_id": run_id, "series": series, "units": read_units(*_files(store, run_id), series)}
 
 
@@ -198,6 +222,8 @@ def values(
     store: Reader, run_id: str, series: Series, asked: Annotated[SeriesAsked, Query()]
 ) -> dict[str, Any]:
     """Columns of a run's flows or component states over time; no more of the file is read."""
+    from schema.store.timeseries import read_series, read_units
+
     place = _files(store, run_id)
     frame = read_series(*place, series, columns=asked.column, start=asked.start, end=asked.end)
     if len(frame) > MOST_STEPS:
@@ -227,6 +253,8 @@ def _required_run(store: Store, run_id: str) -> Row:
 
 def _files(store: Store, run_id: str) -> tuple[Any, str, str]:
     """What the time series' functions take: the place, the study and the run."""
+    from schema.store.timeseries import place_of
+
     row = _required_run(store, run_id)
     if row["results_path"] is None:
         message = f"{run_id} kept no time series: `ecosystemiser replay {run_id}` solves it again"

@@ -80,6 +80,14 @@ class FrontAsked(Page):
     ] = None
 
 
+class SensitivityAsked(Page):
+    """Of which output."""
+
+    objective: Annotated[
+        str | None, Field(max_length=200, description="Only of this output; of all unless told.")
+    ] = None
+
+
 class SeriesAsked(Asked):
     """Which columns, and which part of time."""
 

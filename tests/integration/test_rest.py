@@ -98,17 +98,22 @@ def served(results, *options, token=None):
 
 
 @pytest.fixture(scope="module")
-def client(results):
-    with served(results) as (url, _), httpx.Client(base_url=url, timeout=60) as opened:
-        yield opened
+def clients(results):
+    """Of a server without a token, and of one with: they start side by side."""
+    with served(results) as (url, _), served(results, "--host", "0.0.0.0", token=TOKEN) as (everywhere, _):
+        here = everywhere.replace("0.0.0.0", "127.0.0.1")
+        with httpx.Client(base_url=url, timeout=60) as one, httpx.Client(base_url=here, timeout=60) as other:
+            yield one, other
 
 
 @pytest.fixture(scope="module")
-def guarded(results):
-    with served(results, "--host", "0.0.0.0", token=TOKEN) as (url, _):
-        here = url.replace("0.0.0.0", "127.0.0.1")
-        with httpx.Client(base_url=here, timeout=60) as opened:
-            yield opened
+def client(clients):
+    return clients[0]
+
+
+@pytest.fixture(scope="module")
+def guarded(clients):
+    return clients[1]
 
 
 def asked(client, path, **parameters):
@@ -138,6 +143,9 @@ def test_studies_and_their_parts_are_told_as_the_store_has_them(client):
     assert ids(asked(client, "/studies/house/front")) == ["29", "00"]
     assert asked(client, "/studies/house/fronts")["items"][0]["hypervolume"] == 2.0
     assert asked(client, "/studies/empty/front")["items"] == []
+    assert asked(client, "/studies/house/uncertainty")["items"] == []
+    assert asked(client, "/studies/house/sensitivity")["items"] == []
+    assert asked(client, "/runs/house-0000001/history")["items"][0]["simulation_status"] == "completed"
     assert asked(client, "/statistics")["evaluations"] == 30
 
 
@@ -178,7 +186,12 @@ def test_a_column_and_a_part_of_a_runs_series_are_told_with_units(client):
 
 
 def test_what_is_not_there_is_a_problem_with_findings_and_no_path_of_the_server(client, results):
-    for path, name in [("/studies/hous", "study_id"), ("/runs/nope", "run_id")]:
+    for path, name in [
+        ("/studies/hous", "study_id"),
+        ("/studies/hous/uncertainty", "study_id"),
+        ("/runs/nope", "run_id"),
+        ("/runs/nope/history", "run_id"),
+    ]:
         assert problem(client.get(path), 404)["findings"][0]["path"] == name
     assert "did you mean house" in problem(client.get("/studies/hous/front"), 404)["detail"]
     assert (
