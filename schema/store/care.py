@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ Kind = Literal[
     "wrong count",
 ]
 _HALF: Final = re.compile(r"\.(?P<run>.+)\.[0-9a-f]{8}")
+_LEFT_SECONDS: Final = 60.0
 _TEXTS: Final = ("simulation_config.json", COMMIT_MARK)
 # References that are no foreign keys: table, its key, the column, and what it names.
 _SOFT: Final = (
@@ -260,10 +262,11 @@ class _Care:
                 continue
             for folder in sorted(study.glob(".*")):
                 match = _HALF.fullmatch(folder.name)
-                if match and folder.is_dir() and not folder.is_symlink():
+                if match and folder.is_dir() and not folder.is_symlink() and _is_left(folder):
                     yield self._half(folder, folder.with_name(match["run"]))
         for file in [*root.glob(f".{Path(FILE_NAME).stem}.*"), *root.glob(".rebuilding.*")]:
-            yield self._half(file, None)
+            if _is_left(file):
+                yield self._half(file, None)
 
     def _half(self, folder: Path, place: Path | None) -> Trouble:
         # A kill between two renamings leaves a whole run under its half-written name.
@@ -382,6 +385,15 @@ class _Care:
                 )
 
         return Trouble("wrong count", str(row["study_id"]), message, mend=mend)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody has written to it for a while: what is younger may be in the making, by a replay say."""
+    try:
+        last = max(file.stat().st_mtime for file in [path, *path.glob("*")])
+    except FileNotFoundError:
+        return False  # it was, and is done
+    return time.time() - last > _LEFT_SECONDS
 
 
 def _faults(folder: Path, timesteps: int | None = None) -> list[str]:

@@ -7,12 +7,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from schema.store.tables import JSON_COLUMNS
 from schema.store.values import finite, utc_text
 
 _MOMENTS: Final = frozenset({"timestamp", "created_at", "updated_at", "completed_at"})
+_LARGE: Final = 2**53
 _TRUE, _FALSE = frozenset({"true", "yes"}), frozenset({"false", "no"})
 
 PENALTY: Final = 1e9
@@ -54,7 +56,7 @@ def word(value: object, words: Mapping[str, str]) -> str | None:
     return words.get(re.sub(r"[\s-]+", "_", value.strip().lower())) if isinstance(value, str) else None
 
 
-def fitted(value: object, name: str, kind: type) -> tuple[Any, bool]:
+def fitted(value: Any, name: str, kind: type) -> tuple[Any, bool]:
     """A value as the column can hold it, and whether nothing of it is lost."""
     if value is None or value == "":
         return None, True
@@ -62,6 +64,8 @@ def fitted(value: object, name: str, kind: type) -> tuple[Any, bool]:
         return _json(value)
     if kind is str:
         return _moment(value) if name in _MOMENTS else _text(value)
+    if isinstance(value, int | float) and type(value) is kind and -_LARGE < value < _LARGE:
+        return value, True
     return _number(value, kind)
 
 
@@ -153,7 +157,8 @@ def _text(value: object) -> tuple[str | None, bool]:
     return str(value), True
 
 
-def _moment(value: object) -> tuple[str | None, bool]:
+@lru_cache(maxsize=4096, typed=True)
+def _moment(value: str | float | bytes) -> tuple[str | None, bool]:
     """In UTC to the second; the older software wrote local time or UTC without saying which."""
     try:
         moment = datetime.fromisoformat(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -211,19 +212,31 @@ def test_counts_that_disagree_are_put_right(store):
     assert (study["run_count"], study["best_fitness"], study["best_solution_id"]) == (3, 9.0, "house-0000001")
 
 
+def age(path):
+    """As if nobody had written to it for an hour."""
+    for file in [*path.glob("*"), path]:
+        os.utime(file, (1e9, 1e9))
+
+
 def test_what_a_kill_left_half_written_is_removed(store):
     half = folder(store).with_name(".house-0000009.0123abcd")
     half.mkdir()
     (half / "flows.parquet").write_bytes(b"PAR1")
+    assert care.check(store) == []  # it may be in the making
+    age(half)
     with store.claim("house"):
         assert care.check(store, mend=True) == []
-    assert kinds(store, mend=True) == ["half-written"]
+    copy = store.results_dir / ".simulation_index.m001.sqlite.0123abcd"
+    copy.write_bytes(b"")
+    age(copy)
+    assert kinds(store, mend=True) == ["half-written"] * 2
     assert not half.exists()
+    assert not copy.exists()
 
 
 def test_a_whole_run_under_a_half_written_name_gets_its_own(store):
     """A kill between the two renamings of a run that was written anew."""
-    folder(store).rename(folder(store).with_name(".house-0000000.0123abcd"))
+    age(folder(store).rename(folder(store).with_name(".house-0000000.0123abcd")))
     assert kinds(store, mend=True) == ["half-written"]
     assert care.check(store) == []
 
