@@ -40,10 +40,10 @@ demo: setup
 
 test: setup
 	@echo "Running the tests: a few minutes"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-all: setup
-	@$(BIN)/python -m pytest -m "" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "" $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
