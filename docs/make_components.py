@@ -59,7 +59,8 @@ def _summary(model: type[Model]) -> str:
 
 def _table(model: type[Model], leave: set[str] = frozenset()) -> str:
     rows = ["| key | value | unless told | meaning |", "|---|---|---|---|"]
-    for name, field in model.model_fields.items():
+    # What is needed comes first; Python's sort keeps the source's order otherwise.
+    for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
         if name not in leave:
             meaning = " ".join((field.description or "").split())
             rows.append(

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from schema.components import Component, Demand, Grid, SolarPv, SolarThermal, Storage, WindTurbine
+from schema.components import (
+    Component,
+    Demand,
+    Grid,
+    RainwaterSource,
+    SolarPv,
+    SolarThermal,
+    Storage,
+    WaterDemand,
+    WindTurbine,
+)
 from schema.system import System
 
 EIGHT_UNITS = MappingProxyType(
@@ -29,6 +39,10 @@ KPI_UNITS = MappingProxyType(
         "unserved_kwh": "kWh",
         "curtailed_kwh": "kWh",
         "storage_cycles": "-",
+        "water_demand_m3": "m³",
+        "water_self_sufficiency_rate": "-",
+        "rainwater_use_m3": "m³",
+        "unserved_water_m3": "m³",
         "lcoe_eur_per_kwh": "€/kWh",
     }
 )
@@ -56,3 +70,9 @@ def _kpis_by(component: Component) -> Iterator[str]:
         yield "unserved_kwh"
     if isinstance(component, Storage) and component.node(component.own_carriers[0]).startswith("electricity"):
         yield "storage_cycles"
+    if isinstance(component, RainwaterSource):
+        yield "rainwater_use_m3"
+    if isinstance(component, WaterDemand):
+        yield from ("water_demand_m3", "water_self_sufficiency_rate")
+        if component.unserved_price_eur_per_m3 is not None:
+            yield "unserved_water_m3"

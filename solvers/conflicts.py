@@ -125,12 +125,17 @@ def _told(question: Question, rows: Rows, missing: Array) -> Iterator[str]:
             if steps.size == 0:
                 continue
             when = f"in {_count(steps.size)}, by up to {off.max():.3g}"
+            flow_unit, unit = ("m³/h", "m³") if _is_water(owner) else ("kW", "kWh")
             worst = f"worst at {_time(question, int(off.argmax()))}"
             if label == "balance":
                 total = off.sum() * question.step_hours
-                yield f"the balance of {owner} {word} {when} kW, {worst} ({total:.3g} kWh in all)"
+                yield f"the balance of {owner} {word} {when} {flow_unit}, {worst} ({total:.3g} {unit} in all)"
             else:
                 yield f"{owner}: its {label} cannot be kept {when}, {worst}"
+
+
+def _is_water(node: str) -> bool:
+    return node.partition("@")[0] == "water"
 
 
 def _explain_pairs(question: Question, rows: Rows) -> tuple[str, ...]:
@@ -226,7 +231,8 @@ def _equations(question: Question, rows: Iterable[int]) -> Iterator[str]:
         if other:
             yield f"{owner}: its {label} {_when(question, at)}"
         else:
-            load = f", with a demand of up to {demand[owner]:.3g} kW" if demand[owner] > 0 else ""
+            unit = "m³/h" if _is_water(owner) else "kW"
+            load = f", with a demand of up to {demand[owner]:.3g} {unit}" if demand[owner] > 0 else ""
             yield f"the balance of {owner} {_when(question, at)}{load}"
 
 

@@ -13,11 +13,12 @@ from solvers import conflicts, milp
 from solvers.checks import Checks, check, stated, within_bounds
 from solvers.highs import PersistentHighs
 from solvers.kpis import Account, accounts_of, kpis_of
-from solvers.maths import Array, Equations, Numbers, Setting, calendar_months
+from solvers.maths import Array, Equations, Numbers, Setting, calendar_months, unit_of
 from solvers.model import maths_of, structure_of
 from solvers.program import LinearProgram, Program
 from solvers.solution import Solution, Status
 
+STATE_UNITS = ("kWh", "m³")
 _REFERENCE_LIMIT_SECONDS = 600.0
 """A study's own limit must not decide whether there is a reference basis."""
 
@@ -32,8 +33,8 @@ class Dispatch:
         checks: None without a solution.
         kpis: empty without a solution.
         accounts: cost and CO2 by component; empty without a solution.
-        flows: `component.port` in kW, each (T,).
-        states: `component.state` in kWh, each (T,).
+        flows: `component.port` in kW, of water in m³/h, each (T,).
+        states: `component.state` in kWh, of water in m³, each (T,).
         seconds: the whole evaluation's wall time.
     """
 
@@ -49,6 +50,11 @@ class Dispatch:
     @property
     def status(self) -> Status:
         return self.solution.status
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each of `flows` and `states`; their names end in it."""
+        return {name: unit_of(name) for name in (*self.flows, *self.states)}
 
 
 @dataclass(frozen=True)
@@ -245,6 +251,6 @@ def _series(
         f"{name}.{var.name}": values[name][var.name]
         for name, component in system.components.items()
         for var in maths_of(component).variables(component)
-        if var.unit == "kWh"
+        if var.unit in STATE_UNITS
     }
     return flows, states

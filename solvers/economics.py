@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from schema.components import Component, EnergySized, PowerSized
+from schema.components import Component, Sized
 from schema.system import System
 
 
@@ -21,16 +21,12 @@ def capital_recovery_factor(discount_rate: float, years: float) -> float:
 
 def investment_eur(component: Component) -> float:
     """What buying and building the component costs, subsidy apart [€]."""
-    if isinstance(component, PowerSized):
-        return component.capacity_kw * component.investment_eur_per_kw
-    if isinstance(component, EnergySized):
-        return component.capacity_kwh * component.investment_eur_per_kwh
-    return 0.0
+    return component.size.capacity * component.size.investment_eur if isinstance(component, Sized) else 0.0
 
 
 def annuity_eur_per_year(component: Component, discount_rate: float) -> float:
     """Yearly cost of the investment, after the subsidy [€/a]."""
-    if not isinstance(component, PowerSized | EnergySized):
+    if not isinstance(component, Sized):
         return 0.0
     factor = capital_recovery_factor(discount_rate, component.lifetime_years)
     return (1.0 - component.subsidy_fraction) * investment_eur(component) * factor
@@ -38,11 +34,9 @@ def annuity_eur_per_year(component: Component, discount_rate: float) -> float:
 
 def fixed_cost_eur_per_year(component: Component) -> float:
     """Yearly cost of operation that goes with the capacity [€/a]."""
-    if isinstance(component, PowerSized):
-        return component.capacity_kw * component.fixed_cost_eur_per_kw_year
-    if isinstance(component, EnergySized):
-        return component.capacity_kwh * component.fixed_cost_eur_per_kwh_year
-    return 0.0
+    if not isinstance(component, Sized):
+        return 0.0
+    return component.size.capacity * component.size.fixed_cost_eur_per_year
 
 
 def yearly_costs_eur(system: System) -> dict[str, float]:

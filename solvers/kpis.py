@@ -25,6 +25,10 @@ The other figures stand where the system has what they are about:
 (K12) storage_cycles         Σ discharged / Σ capacity over storages of electricity, 0 without capacity
 (K13) lcoe_eur_per_kwh       Σ cost (K8) / Σ generation over PV, wind and generic sources of electricity, if any
                              is generated. Units that burn something are left out: their fuel makes heat too
+(K14) water_demand_m3        Σ water taken by demands                              with a demand for water
+(K15) water_self_sufficiency_rate   clip(1 - Σ import from the water grid / (K14), 0, 1),  0 if (K14) is 0
+(K16) rainwater_use_m3       Σ rain that enters - Σ overflow of tanks, at least 0  with a source of rainwater
+(K17) unserved_water_m3      Σ unserved water                                      with a price for it
 """
 
 from __future__ import annotations
@@ -39,8 +43,12 @@ from schema.components import (
     GenericSource,
     Grid,
     Link,
+    RainwaterSource,
     SolarPv,
     Storage,
+    WaterDemand,
+    WaterGrid,
+    WaterTank,
     WindTurbine,
 )
 from schema.kpis import FREE_SOURCES, defined_kpis
@@ -85,7 +93,7 @@ def accounts_of(system: System, ledgers: Mapping[str, Ledger]) -> dict[str, Acco
 
 @dataclass
 class _Sums:
-    """Energy over the horizon [kWh], by the symbols of the module's docstring."""
+    """Energy [kWh] and water [m³] over the horizon, by the symbols of the module's docstring."""
 
     generation: float = 0.0
     demand: float = 0.0
@@ -100,6 +108,10 @@ class _Sums:
     held: float = 0.0
     own_cost: float = 0.0
     own_generation: float = 0.0
+    water_import: float = 0.0
+    water_demand: float = 0.0
+    water_unserved: float = 0.0
+    rain: float = 0.0
 
 
 def kpis_of(
@@ -115,6 +127,7 @@ def kpis_of(
         energy = {key: float(port.flow.sum()) * hours for key, port in flows[name].items()}
         net = _net_electricity(component, flows[name], energy)
         _count_entering(sums, component, energy, net)
+        _count_water(sums, component, energy)
         if isinstance(component, FREE_SOURCES):
             sums.curtailed += float(numbers[name]["available_kw"].sum()) * hours - sum(energy.values())
         if isinstance(component, OWN_SOURCES) and net > 0:
@@ -122,6 +135,10 @@ def kpis_of(
             sums.own_cost += accounts[name].cost_eur
         if "unserved_kw" in values[name]:
             sums.unserved += float(values[name]["unserved_kw"].sum()) * hours
+        if "unserved_m3_per_hour" in values[name]:
+            sums.water_unserved += float(values[name]["unserved_m3_per_hour"].sum()) * hours
+        if isinstance(component, WaterTank):
+            sums.rain -= float(values[name]["overflow_m3_per_hour"].sum()) * hours
         if isinstance(component, Storage) and carrier_of(component) == "electricity":
             sums.discharged += energy["discharge_kw"]
             sums.held += component.capacity_kwh
@@ -149,6 +166,16 @@ def _count_entering(sums: _Sums, component: Component, energy: Mapping[str, floa
             sums.renewable += renewable
             if isinstance(component, GenericSource):
                 sums.other_primary += energy["output_kw"] - renewable
+
+
+def _count_water(sums: _Sums, component: Component, volume: Mapping[str, float]) -> None:
+    match component:
+        case WaterGrid():
+            sums.water_import += volume["import_m3_per_hour"]
+        case WaterDemand():
+            sums.water_demand += volume["water_m3_per_hour"]
+        case RainwaterSource():
+            sums.rain += volume["rain_m3_per_hour"]
 
 
 def _renewable_share(component: Component) -> float:
@@ -194,6 +221,10 @@ def _others(system: System, sums: _Sums, flows: Flows) -> dict[str, float]:
         "unserved_kwh": sums.unserved,
         "curtailed_kwh": max(sums.curtailed, 0.0),
         "storage_cycles": sums.discharged / sums.held if sums.held > 0 else 0.0,
+        "water_demand_m3": sums.water_demand,
+        "water_self_sufficiency_rate": _rate(sums.water_demand - sums.water_import, sums.water_demand),
+        "rainwater_use_m3": max(sums.rain, 0.0),
+        "unserved_water_m3": sums.water_unserved,
     }
     defined = defined_kpis(system)
     others = {name: value for name, value in others.items() if name in defined}

@@ -67,6 +67,15 @@ class NumpyOperations:
         return groups @ values
 
 
+UNITS = MappingProxyType({"_m3_per_hour": "m³/h", "_m3": "m³", "_kwh": "kWh", "_kw": "kW"})
+"""Units of ports and variables by the end of their names."""
+
+
+def unit_of(name: str) -> str:
+    """The unit that a port's or a variable's name ends in."""
+    return next(unit for end, unit in UNITS.items() if name.endswith(end))
+
+
 @dataclass(frozen=True)
 class Var:
     """A variable of a component, with the names of the parameters that bound it."""
@@ -76,7 +85,10 @@ class Var:
     """Parameter of the upper bound, (T,) or (G,); may be infinite."""
     lower: str | None = None
     """Parameter of the lower bound; 0 unless named."""
-    unit: str = "kW"
+
+    @property
+    def unit(self) -> str:
+        return unit_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -221,15 +233,6 @@ def running_ledger(variable: str) -> Callable[[Numbers, Mapping[str, Array]], Le
         return Ledger() if price is None else Ledger(float(price @ v[variable]))
 
     return ledger
-
-
-UNITS = MappingProxyType({"_m3_per_hour": "m³/h", "_m3": "m³", "_kwh": "kWh", "_kw": "kW"})
-"""Units of ports and variables by the end of their names."""
-
-
-def unit_of(name: str) -> str:
-    """The unit that a port's or a variable's name ends in."""
-    return next(unit for end, unit in UNITS.items() if name.endswith(end))
 
 
 def namespace(values: Mapping[str, Any]) -> SimpleNamespace:

@@ -14,8 +14,12 @@ from schema.components.base import (
     Demand,
     EnergyImport,
     EnergySized,
+    FlowSized,
     PowerSized,
+    Size,
+    Sized,
     Storage,
+    VolumeSized,
 )
 from schema.components.electricity import (
     Battery,
@@ -51,6 +55,13 @@ from schema.components.heat import (
     HeatPump,
     SolarThermal,
 )
+from schema.components.water import (
+    Pump,
+    RainwaterSource,
+    WaterDemand,
+    WaterGrid,
+    WaterTank,
+)
 
 AnyComponent = Annotated[
     Grid
@@ -74,6 +85,11 @@ AnyComponent = Annotated[
     | Electrolyser
     | HydrogenTank
     | FuelCell
+    | WaterGrid
+    | WaterDemand
+    | RainwaterSource
+    | WaterTank
+    | Pump
     | GenericSource
     | GenericDemand
     | GenericStorage
@@ -104,6 +120,7 @@ __all__ = [
     "EnergyImport",
     "EnergySized",
     "EvCharger",
+    "FlowSized",
     "FuelCell",
     "GasBoiler",
     "GasGrid",
@@ -119,9 +136,17 @@ __all__ = [
     "Link",
     "PowerDemand",
     "PowerSized",
+    "Pump",
+    "RainwaterSource",
     "ShiftableDemand",
+    "Size",
+    "Sized",
     "SolarPv",
     "SolarThermal",
     "Storage",
+    "VolumeSized",
+    "WaterDemand",
+    "WaterGrid",
+    "WaterTank",
     "WindTurbine",
 ]

@@ -1,11 +1,13 @@
 """What the components of every field share.
 
-Sign and unit conventions: power in kW (mean over a step), energy in kWh, money in €, CO2 in kg.
+Sign and unit conventions: power in kW (mean over a step), energy in kWh, water in m³ and m³/h,
+money in €, CO2 in kg.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,7 +64,31 @@ class Component(Model):
         return tuple(map(self.node, self.supplies))
 
 
-class PowerSized(Component):
+class Size(NamedTuple):
+    """What a component's investment goes with, in the unit that its capacity has."""
+
+    capacity: float
+    investment_eur: float
+    """Investment for each unit of capacity."""
+    fixed_cost_eur_per_year: float
+    """Fixed cost for each unit of capacity [1/a]."""
+
+
+class Sized(Component, ABC):
+    """A component that is bought."""
+
+    lifetime_years: Positive = 20.0
+    """Lifetime over which the investment is spread [a]."""
+    subsidy_fraction: Fraction = 0.0
+    """Share of the investment that somebody else pays [-]."""
+
+    @property
+    @abstractmethod
+    def size(self) -> Size:
+        """Its capacity, and what each unit of it costs."""
+
+
+class PowerSized(Sized):
     """A component whose investment goes with its power."""
 
     capacity_kw: NonNegative
@@ -73,13 +99,13 @@ class PowerSized(Component):
     """Fixed cost of operation [€/kW/a]."""
     variable_cost_eur_per_kwh: NonNegative = 0.0
     """Cost of operation for each kWh of what `capacity_kw` measures [€/kWh]."""
-    lifetime_years: Positive = 20.0
-    """Lifetime over which the investment is spread [a]."""
-    subsidy_fraction: Fraction = 0.0
-    """Share of the investment that somebody else pays [-]."""
+
+    @property
+    def size(self) -> Size:
+        return Size(self.capacity_kw, self.investment_eur_per_kw, self.fixed_cost_eur_per_kw_year)
 
 
-class EnergySized(Component):
+class EnergySized(Sized):
     """A component whose investment goes with the energy that it holds."""
 
     capacity_kwh: NonNegative
@@ -88,10 +114,44 @@ class EnergySized(Component):
     """Investment [€/kWh]."""
     fixed_cost_eur_per_kwh_year: NonNegative = 0.0
     """Fixed cost of operation [€/kWh/a]."""
-    lifetime_years: Positive = 20.0
-    """Lifetime over which the investment is spread [a]."""
-    subsidy_fraction: Fraction = 0.0
-    """Share of the investment that somebody else pays [-]."""
+
+    @property
+    def size(self) -> Size:
+        return Size(self.capacity_kwh, self.investment_eur_per_kwh, self.fixed_cost_eur_per_kwh_year)
+
+
+class VolumeSized(Sized):
+    """A component whose investment goes with the volume that it holds."""
+
+    capacity_m3: NonNegative
+    """Volume held when full [m³]."""
+    investment_eur_per_m3: NonNegative = 0.0
+    """Investment [€/m³]."""
+    fixed_cost_eur_per_m3_year: NonNegative = 0.0
+    """Fixed cost of operation [€/m³/a]."""
+
+    @property
+    def size(self) -> Size:
+        return Size(self.capacity_m3, self.investment_eur_per_m3, self.fixed_cost_eur_per_m3_year)
+
+
+class FlowSized(Sized):
+    """A component whose investment goes with the volume that it moves."""
+
+    capacity_m3_per_hour: NonNegative
+    """Most that it moves [m³/h]."""
+    investment_eur_per_m3_per_hour: NonNegative = 0.0
+    """Investment [€/(m³/h)]."""
+    fixed_cost_eur_per_m3_per_hour_year: NonNegative = 0.0
+    """Fixed cost of operation [€/(m³/h)/a]."""
+
+    @property
+    def size(self) -> Size:
+        return Size(
+            self.capacity_m3_per_hour,
+            self.investment_eur_per_m3_per_hour,
+            self.fixed_cost_eur_per_m3_per_hour_year,
+        )
 
 
 class Storage(EnergySized):

@@ -13,6 +13,7 @@ from solvers.components.generic import LINK, SOURCE
 from solvers.components.grid import GRID, import_of
 from solvers.components.storage import storage_of
 from solvers.components.vehicles import CHARGER
+from solvers.components.water import PUMP, RAINWATER, WATER_DEMAND, WATER_GRID, WATER_TANK
 from solvers.maths import Maths
 
 MATHS: Mapping[type[data.Component], Maths] = MappingProxyType(
@@ -37,6 +38,11 @@ MATHS: Mapping[type[data.Component], Maths] = MappingProxyType(
         data.Electrolyser: ELECTROLYSER,
         data.HydrogenTank: storage_of("hydrogen"),
         data.FuelCell: cogeneration_from("hydrogen"),
+        data.WaterGrid: WATER_GRID,
+        data.WaterDemand: WATER_DEMAND,
+        data.RainwaterSource: RAINWATER,
+        data.WaterTank: WATER_TANK,
+        data.Pump: PUMP,
         data.GenericSource: SOURCE,
         data.GenericDemand: demand_of("carrier", "input_kw"),
         data.GenericStorage: storage_of("carrier"),

@@ -21,6 +21,15 @@ SUFFIX_OF_UNIT = {
     "€/kW/a": ("_eur_per_kw_year",),
     "€/kWh/a": ("_eur_per_kwh_year",),
     "€/kW/month": ("_eur_per_kw_month",),
+    "m³": ("_m3",),
+    "m³/h": ("_m3_per_hour",),
+    "m²": ("_m2",),
+    "€/m³": ("_eur_per_m3",),
+    "€/m³/a": ("_eur_per_m3_year",),
+    "€/(m³/h)": ("_eur_per_m3_per_hour",),
+    "€/(m³/h)/a": ("_eur_per_m3_per_hour_year",),
+    "kg/m³": ("_kg_per_m3",),
+    "kWh/m³": ("_kwh_per_m3",),
     "€/kg": ("_eur_per_kg",),
     "kg/kWh": ("_kg_per_kwh",),
     "a": ("_years",),
@@ -28,7 +37,7 @@ SUFFIX_OF_UNIT = {
     "1/h": ("_fraction_per_hour",),
     "h": ("_hours",),
     "s": ("_seconds",),
-    "-": ("_fraction", "scale", "cop", "_per_input"),
+    "-": ("_fraction", "scale", "cop", "_per_input", "_coefficient"),
 }
 MODELS = [*COMPONENT_TYPES.values(), Economics, SolverSettings]
 
