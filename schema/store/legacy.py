@@ -244,7 +244,9 @@ class _Takeover:
             row["target_solution_id"] = self._evaluations[told] or str(told)
             _keep(beside, "target_solution_id", told, row["target_solution_id"])
         row.pop("analysis_id", None)
-        given = self._write("uncertainty_analysis", row, beside | {"analysis_id": older.get("analysis_id")})
+        given = self._write(
+            "uncertainty_analysis", row, beside | {"analysis_id": old.kept(older.get("analysis_id"))}
+        )
         self._analyses[str(older.get("analysis_id"))] = given
 
     def _sensitivity(self, row: Row, beside: Row, older: Row) -> None:
@@ -252,7 +254,9 @@ class _Takeover:
         row["analysis_id"] = self._analyses.get(str(older.get("analysis_id")))
         row.pop("sensitivity_id", None)
         ids = {
-            name: older.get(name) for name in ("sensitivity_id", "analysis_id") if older.get(name) is not None
+            name: old.kept(older[name])
+            for name in ("sensitivity_id", "analysis_id")
+            if older.get(name) is not None
         }
         self._write("sensitivity_analysis", row, beside | ids)
 

@@ -144,7 +144,12 @@ def violations(value: Any) -> dict[str, float | None]:
 
 def number(value: object) -> float | None:
     """The value where it is a finite number."""
-    return finite(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return finite(value)
+    except OverflowError:  # a whole number that no float holds
+        return None
 
 
 def _nature(name: str) -> str:
@@ -162,9 +167,9 @@ def _moment(value: str | float | bytes) -> tuple[str | None, bool]:
     """In UTC to the second; the older software wrote local time or UTC without saying which."""
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        text = utc_text(moment)
+    except (ValueError, OverflowError):
         return _text(value)
-    text = utc_text(moment)
     in_utc = moment.tzinfo in {None, UTC}  # another zone is news of its own
     return text, in_utc and datetime.fromisoformat(text).replace(tzinfo=None) == moment.replace(tzinfo=None)
 
@@ -179,11 +184,10 @@ def _number(value: object, kind: type) -> tuple[float | int | None, bool]:
         number = float(lowered)
     except ValueError:
         return None, False
-    if not math.isfinite(number) or (kind is int and number != int(number)):
+    if not math.isfinite(number) or (kind is int and (number != int(number) or abs(number) > _LARGE)):
         return None, False
     if kind is int:
-        # Not by way of a float, which holds 53 bits.
-        return (value if isinstance(value, int) else int(number)), True
+        return int(number), True
     return number, not isinstance(value, int) or int(number) == value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import sqlite3
 from contextlib import closing
@@ -263,3 +264,39 @@ def test_a_new_database_that_a_kill_left_without_tables_opens(tmp_path):
             "(id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT)"
         )
     Store.open(tmp_path).close()
+
+
+ODD_VALUES = [
+    *(0, -1, 2**62, 1.5, 9e999, -9e999, "x", "NaN", "true", " 7 ", "1_000", "0x10", "10" * 300, "s" * 200),
+    *(
+        '{"a": 1}',
+        "[1, 2]",
+        '[null, "x", NaN]',
+        '{"a": {"b": [1]}}',
+        "[]",
+        "[[1], [2]]",
+        '"text"',
+        b"\x00\xff",
+    ),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "99999-01-01", "2025-01-01T00:00:00+05:00"),
+    *("../..", "a/b", "€", "null"),
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_value_in_any_column_hinders_a_migration(seed, tmp_path):
+    rng = random.Random(seed)
+    shutil.copy(DATABASES / "older_odd.sqlite", tmp_path / FILE_NAME)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as older:
+        for table in TABLES:
+            columns = [column[1] for column in older.execute(f"PRAGMA table_info({table})")]
+            marks = ", ".join("?" * len(columns))
+            for _ in range(15):
+                values = [rng.choice(ODD_VALUES) for _ in columns]
+                older.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)
+        counts = {table: older.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+        older.commit()
+    with Store.open(tmp_path) as store:
+        assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        for table, count in counts.items():
+            assert len(rows(store, table)) >= count
