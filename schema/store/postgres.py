@@ -398,6 +398,10 @@ def _make_tables(connection: psycopg.Connection[Any], shape: sqlite3.Connection)
                 f"REFERENCES {reference['table']} ({reference['to']}) ON DELETE {reference['on_delete']} "
                 "DEFERRABLE INITIALLY DEFERRED"
             )
+            if reference["from"] != "study_id":  # with which other indexes begin
+                # Without it every row deleted there would be looked for in all rows here.
+                name = f"idx_{table}_every_{reference['from']}"
+                run(f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({reference['from']})")
     for table in tables:
         for row in shape.execute(_INDEXES, [table]):
             run(f"DROP INDEX IF EXISTS {row['name']}")

@@ -110,6 +110,11 @@ def test_all_tables_columns_and_indexes_of_the_design_are_there_too(database):
             )
             names = {"_".join(["idx", table.name, *index]) for index in table.indexes}
             assert names <= {name for (name,) in indexes}
+        without_index = connection.execute(
+            "SELECT c.conname FROM pg_constraint c WHERE c.contype = 'f' AND NOT EXISTS (SELECT 1 FROM pg_index i "
+            "WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1] AND i.indpred IS NULL)"
+        )
+        assert without_index.fetchall() == []
 
 
 def test_several_flows_write_at_once_and_nothing_acknowledged_is_lost(writers, tmp_path):
