@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from schema.community.errors import CommunityError
+from schema.community.settings import Settings
 from schema.community.ticks import as_text, tick_of
 from schema.errors import InputError
 from tasks.community.cycle import Outcome, TickCycle
@@ -54,6 +55,30 @@ def community_cycle(
         BusyError: another process is in a cycle.
         CommunityError: a tick could not be recorded; those after it were not tried.
     """
+    return in_order(
+        results,
+        config,
+        at,
+        input_file,
+        output_file,
+        catch_up=catch_up,
+        listener=listener,
+        steps_of=Steps.patient,
+    )
+
+
+def in_order(
+    results: Path,
+    config: Path | None = None,
+    at: datetime | None = None,
+    input_file: Path | None = None,
+    output_file: Path | None = None,
+    *,
+    catch_up: bool | None = None,
+    listener: Callable[[str], None] | None = None,
+    steps_of: Callable[[Settings], Steps],
+) -> list[Outcome]:
+    """The order of a cycle's steps, whoever runs them; see `community_cycle`."""
     moment = _aware(at)
     catching_up = at is None if catch_up is None else catch_up
     with open_service(results, config, listener) as service, service.places.alone():
@@ -63,7 +88,7 @@ def community_cycle(
             service.journal.warning(
                 "catch-up", f"{due.left} missed ticks are left for the cycles after this one"
             )
-        steps = Steps(service.settings)
+        steps = steps_of(service.settings)
         try:
             return [_run_tick(steps, TickCycle(service, tick, input_file, output_file)) for tick in ticks]
         finally:

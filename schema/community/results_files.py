@@ -46,6 +46,11 @@ class Results:
     timestamps: list[str]
     energies: dict[str, Array]
 
+    @classmethod
+    def none(cls) -> Results:
+        """Of a community without households."""
+        return cls([], [], {name: np.zeros(0) for name in ENERGY_COLUMNS})
+
     def __len__(self) -> int:
         return len(self.user_ids)
 

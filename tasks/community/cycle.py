@@ -155,7 +155,7 @@ class TickCycle:
 
     def insert(self, way: Way | None) -> Outcome:
         """Take the results into the backend's database, once."""
-        self.results = self.results if way else Results([], [], {})
+        self.results = self.results if way else Results.none()
         facts = self._facts(way)
         inserted = record_results(
             self.service.backend, self.tick, self.results, self.exported.previous, facts
@@ -211,7 +211,7 @@ class TickCycle:
             "cycle_seconds": time.perf_counter() - self.began,
             "users": len(self.exported.households),
             "users_left_out": len(left_out),
-            "shared_kwh": self.results.shared_kwh if len(self.results) else 0.0,
+            "shared_kwh": self.results.shared_kwh,
             "transport": way.name if way else None,
             "seed": str(self.job.seed),
             "weather_factor": self.job.weather_factors[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
@@ -74,23 +75,30 @@ def clean_up(cycle: TickCycle, way: Way | None) -> None:
     keep_house(cycle.service, cycle.tick)
 
 
+@dataclass(frozen=True)
 class Steps:
-    """The steps, tried again as often and as patiently as the settings say."""
+    """The steps as a flow calls them."""
 
-    def __init__(self, settings: Settings) -> None:
-        def patient(step: Any) -> Any:
-            if not settings.retries:
-                return step
-            return step.with_options(
-                retries=settings.retries,
-                retry_delay_seconds=exponential_backoff(settings.retry_seconds),
-                retry_jitter_factor=0.2,
-            )
+    export: Callable[[TickCycle], None] = export
+    hand_over: Callable[[TickCycle, Way], None] = hand_over
+    simulate: Callable[[TickCycle, Way], None] = simulate
+    bring_back: Callable[[TickCycle, Way], None] = bring_back
+    validate: Callable[[TickCycle], None] = validate
+    insert: Callable[[TickCycle, Way | None], Outcome] = insert
+    clean_up: Callable[[TickCycle, Way | None], None] = clean_up
 
-        self.export = patient(export)
-        self.hand_over = patient(hand_over)
-        self.simulate = patient(simulate)
-        self.bring_back = patient(bring_back)
-        self.validate = patient(validate)
-        self.insert = patient(insert)
-        self.clean_up = patient(clean_up)
+    @classmethod
+    def patient(cls, settings: Settings) -> Steps:
+        """Tried again as often and as patiently as the settings say."""
+        if not settings.retries:
+            return cls()
+        return cls(
+            **{
+                step.name: step.default.with_options(  # type: ignore[union-attr]
+                    retries=settings.retries,
+                    retry_delay_seconds=exponential_backoff(settings.retry_seconds),
+                    retry_jitter_factor=0.2,
+                )
+                for step in fields(cls)
+            }
+        )
