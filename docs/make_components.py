@@ -107,6 +107,8 @@ def _plain(annotation: Any) -> str:
     bare = _bare(annotation)
     if str(bare).startswith("typing.Literal"):
         return " \\| ".join(f"`{value}`" for value in get_args(bare))
+    if get_origin(bare) is dict:
+        return "numbers by path"
     names = {int: "whole number", str: "text", bool: "true or false"}
     return names.get(bare, re.sub(r"[^A-Za-z ]", "", getattr(bare, "__name__", str(bare))))
 

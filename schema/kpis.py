@@ -43,13 +43,29 @@ KPI_UNITS = MappingProxyType(
         "water_self_sufficiency_rate": "-",
         "rainwater_use_m3": "m³",
         "unserved_water_m3": "m³",
+        "npv_eur": "€",
+        "payback_years": "a",
         "lcoe_eur_per_kwh": "€/kWh",
     }
 )
 """All KPIs with their units; those besides the eight stand where the system has what they are about."""
 
-NOT_ALWAYS = MappingProxyType({"lcoe_eur_per_kwh": "a design may generate nothing"})
-"""KPIs that some designs of a system have and others do not, and why."""
+STANDS_WITH = MappingProxyType(
+    {
+        "peak_import_kw": "a grid",
+        "unserved_kwh": "a price for unserved demand",
+        "curtailed_kwh": "PV, wind or solar thermal",
+        "storage_cycles": "a storage of electricity",
+        "lcoe_eur_per_kwh": "generation, of which a design may have none",
+        "water_demand_m3": "a demand for water",
+        "water_self_sufficiency_rate": "a demand for water",
+        "rainwater_use_m3": "a source of rainwater",
+        "unserved_water_m3": "a price for unserved water",
+        "npv_eur": "economics.baseline",
+        "payback_years": "an investment that pays back, which a design may not",
+    }
+)
+"""What a system or a design must have for a KPI besides the eight."""
 
 FREE_SOURCES = (SolarPv, WindTurbine, SolarThermal)
 """What takes energy from nature, and may leave some of it."""
@@ -57,7 +73,8 @@ FREE_SOURCES = (SolarPv, WindTurbine, SolarThermal)
 
 def defined_kpis(system: System) -> frozenset[str]:
     """The KPIs that every design of a system has."""
-    return frozenset(EIGHT_UNITS).union(*map(_kpis_by, system.components.values()))
+    compared = ("npv_eur",) if system.economics.baseline else ()
+    return frozenset(EIGHT_UNITS).union(compared, *map(_kpis_by, system.components.values()))
 
 
 def _kpis_by(component: Component) -> Iterator[str]:

@@ -18,6 +18,7 @@ from schema.components import COMPONENT_TYPES, Component
 from schema.errors import Finding, InputError
 from schema.findings import findings_of, known_keys, nearest
 from schema.inputs import resolve_profiles
+from schema.kpis import STANDS_WITH, defined_kpis
 from schema.paths import check_path, check_values
 from schema.profiles import Constant, FileProfile, ProfileRef, SeriesBound, TimeOfUse
 from schema.study import STUDY_TYPES, Bound, Choices, Range, SolverSettings, Study, Variable
@@ -151,6 +152,8 @@ def load_study(path: Path) -> LoadedStudy:
     if system is not None:
         solver = SolverSettings() if study is None else study.solver
         findings += _with_lines(_variable_findings(_variables_in(raw), solver, system.system, file), lines)
+    if study is not None and system is not None:
+        findings += _with_lines(_undefined_kpis(study, system.system, file), lines)
     if findings or study is None or system is None:
         raise InputError(findings)
     return LoadedStudy(study, system, path)
@@ -361,6 +364,23 @@ def _series_out_of_bounds(system: System, series: Series, file: str) -> list[Fin
 def _bound_of(component: type[Component], attribute: str) -> SeriesBound | None:
     metadata = component.model_fields[attribute].metadata
     return next((item for item in metadata if isinstance(item, SeriesBound)), None)
+
+
+def _undefined_kpis(study: Study, system: System, file: str) -> list[Finding]:
+    """KPIs that are sought or bounded and that not every design of the system has."""
+    defined = defined_kpis(system)
+    return [
+        Finding(
+            file,
+            f"{section}.{name}",
+            name,
+            "a KPI that every design of the system has",
+            f"not every design of this system has {name}: it stands only with {STANDS_WITH[name]}",
+        )
+        for section in ("objectives", "constraints")
+        for name in getattr(study, section)
+        if name not in defined
+    ]
 
 
 def _variable_findings(

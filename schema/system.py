@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from schema.base import Model
 from schema.components import AnyComponent
@@ -91,6 +91,9 @@ class Economics(Model):
     """Price of CO2, part of the total cost [€/kg]."""
     project_years: Positive = 20.0
     """Years over which NPV and payback are told [a]."""
+    baseline: dict[str, float] = Field(default_factory=dict)
+    """What NPV and payback compare with: the same system with these values at these dotted paths, such as
+    `{pv.capacity_kw: 0, battery.capacity_kwh: 0}`. Without it neither is told."""
 
 
 class System(Model):
@@ -116,6 +119,19 @@ class System(Model):
         if taken:
             raise ValueError(f"'{taken[0]}' cannot name a component: dotted paths begin with it")
         return components
+
+    @model_validator(mode="after")
+    def _baseline_leads_somewhere(self) -> System:
+        from schema.paths import check_path, check_values
+        from schema.study import SolverSettings
+
+        solver, baseline = SolverSettings(), self.economics.baseline
+        wrong = [check_path(self, solver, path, place="economics.baseline") for path in baseline]
+        findings = [finding for finding in wrong if finding is not None]
+        findings = findings or check_values(self, solver, baseline, place="economics.baseline")
+        if findings:
+            raise ValueError("; ".join(str(finding) for finding in findings))
+        return self
 
     def with_values(self, values: Mapping[str, float]) -> System:
         """A copy with the numbers at dotted paths replaced; what changed is checked again.

@@ -12,11 +12,14 @@ from schema.system import System
 from solvers import conflicts, milp
 from solvers.checks import Checks, check, stated, within_bounds
 from solvers.highs import PersistentHighs
-from solvers.kpis import Account, accounts_of, kpis_of
+from solvers.kpis import Account, accounts_of, comparison, kpis_of
 from solvers.maths import Array, Equations, Numbers, Setting, calendar_months, unit_of
 from solvers.model import maths_of, structure_of
 from solvers.program import LinearProgram, Program
 from solvers.solution import Solution, Status
+
+_MOST_BASELINES = 64
+"""A study's designs share a few baselines as a rule; kept in memory."""
 
 STATE_UNITS = ("kWh", "m³")
 _REFERENCE_LIMIT_SECONDS = 600.0
@@ -89,6 +92,7 @@ class Dispatcher:
         }
         self._highs = PersistentHighs()
         self._compiled: dict[Hashable, _Compiled] = {}
+        self._baselines: dict[Hashable, Dispatch] = {}
 
     def dispatch(self, values: Mapping[str, float] | None = None, *, explain: bool = False) -> Dispatch:
         """Dispatch the design that has these values at these dotted paths.
@@ -102,6 +106,12 @@ class Dispatcher:
         """
         began = time.perf_counter()
         values = values or {}
+        dispatch = self._dispatch(values, explain=explain)
+        if self.system.economics.baseline and dispatch.status.has_solution:
+            dispatch = _compared(dispatch, self._baseline(values))
+        return replace(dispatch, seconds=time.perf_counter() - began)
+
+    def _dispatch(self, values: Mapping[str, float], *, explain: bool = False) -> Dispatch:
         system = self.system.with_values(values)
         solver = self._solver_with(values)
         numbers = self._numbers(system, solver)
@@ -110,8 +120,24 @@ class Dispatcher:
         dispatch = self._solve(system, solver, numbers, compiled, program)
         if explain and dispatch.status is Status.INFEASIBLE:
             conflict = self._explain(solver, compiled, program)
-            dispatch = replace(dispatch, solution=replace(dispatch.solution, conflict=conflict))
-        return replace(dispatch, seconds=time.perf_counter() - began)
+            return replace(dispatch, solution=replace(dispatch.solution, conflict=conflict))
+        return dispatch
+
+    def _baseline(self, values: Mapping[str, float]) -> Dispatch:
+        """The dispatch that a design is compared with: the same but for what the baseline states."""
+        stated = {**values, **self.system.economics.baseline}
+        key = tuple(sorted(stated.items()))
+        if key not in self._baselines:
+            dispatch = self._dispatch(stated)
+            if not dispatch.status.has_solution:
+                return dispatch
+            if len(self._baselines) >= _MOST_BASELINES:
+                self._baselines.clear()
+            # Only what the comparison reads: a year's series need not be kept.
+            self._baselines[key] = Dispatch(
+                dispatch.system, Solution(dispatch.status, ""), accounts=dispatch.accounts
+            )
+        return self._baselines[key]
 
     def explain(self, values: Mapping[str, float] | None = None) -> tuple[str, ...]:
         """Why the design that has these values cannot be dispatched, in words; empty if it can.
@@ -203,6 +229,15 @@ class Dispatcher:
             if dispatch.status is not Status.FAILED or answer.conclusive or clock.left <= 0:
                 break
         return dispatch
+
+
+def _compared(dispatch: Dispatch, baseline: Dispatch) -> Dispatch:
+    """With NPV and payback; a baseline that has no dispatch leaves them, and so the design, without an answer."""
+    if not baseline.status.has_solution:
+        message = f"economics.baseline has no dispatch to compare with: {baseline.solution.message}"
+        return Dispatch(dispatch.system, Solution(Status.FAILED, message))
+    compared = comparison(dispatch.system, dispatch.accounts, baseline.system, baseline.accounts)
+    return replace(dispatch, kpis={**dispatch.kpis, **compared})
 
 
 def _solution(

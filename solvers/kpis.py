@@ -29,11 +29,18 @@ The other figures stand where the system has what they are about:
 (K15) water_self_sufficiency_rate   clip(1 - Σ import from the water grid / (K14), 0, 1),  0 if (K14) is 0
 (K16) rainwater_use_m3       Σ rain that enters - Σ overflow of tanks, at least 0  with a source of rainwater
 (K17) unserved_water_m3      Σ unserved water                                      with a price for it
+
+Two compare a design with `economics.baseline` over N = project_years. S is what the design saves in a year: fixed
+and variable costs, imports less exports, demand charges, CO2 at its price, the horizon's taken for the year's by
+its share of 8,760 h. ΔP and ΔI are what its purchases (economics, M2) and its first investment cost more.
+
+(K18) npv_eur                S / CRF(i, N) - ΔP
+(K19) payback_years          ΔI / S, undiscounted; 0 where ΔI ≤ 0 ≤ S; absent where it is not paid back in N
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from schema.components import (
@@ -53,7 +60,13 @@ from schema.components import (
 )
 from schema.kpis import FREE_SOURCES, defined_kpis
 from schema.system import System
-from solvers.economics import yearly_costs_eur
+from solvers.economics import (
+    capital_recovery_factor,
+    fixed_cost_eur_per_year,
+    net_investment_eur,
+    purchases_eur,
+    yearly_costs_eur,
+)
 from solvers.maths import Array, Ledger, Numbers, Port
 
 Flows = Mapping[str, Mapping[str, Port]]
@@ -197,6 +210,36 @@ def _net_electricity(component: Component, ports: Mapping[str, Port], energy: Ma
 def carrier_of(component: Component) -> str:
     """The carrier of a component that has one only."""
     return component.node(component.own_carriers[0]).partition("@")[0]
+
+
+def comparison(
+    system: System,
+    accounts: Mapping[str, Account],
+    baseline: System,
+    baseline_accounts: Mapping[str, Account],
+) -> dict[str, float]:
+    """NPV and payback of a design against its baseline (K18, K19), by the design's own rate and years."""
+    rate, years = system.economics.discount_rate, system.economics.project_years
+    purchases = _difference(system, baseline, lambda component: purchases_eur(component, rate, years))
+    investment = _difference(system, baseline, net_investment_eur)
+    saved = _running_eur_per_year(baseline, baseline_accounts) - _running_eur_per_year(system, accounts)
+    kpis = {"npv_eur": saved / capital_recovery_factor(rate, years) - purchases}
+    if investment <= 0 <= saved:
+        kpis["payback_years"] = 0.0
+    elif 0 < investment <= saved * years:
+        kpis["payback_years"] = investment / saved
+    return kpis
+
+
+def _difference(system: System, baseline: System, cost: Callable[[Component], float]) -> float:
+    return sum(cost(c) - cost(baseline.components[name]) for name, c in system.components.items())
+
+
+def _running_eur_per_year(system: System, accounts: Mapping[str, Account]) -> float:
+    """What a year costs besides investments [€/a]."""
+    operation = sum(account.operation_cost_eur + account.co2_cost_eur for account in accounts.values())
+    fixed = sum(map(fixed_cost_eur_per_year, system.components.values()))
+    return operation / system.horizon.year_share + fixed
 
 
 def _eight(sums: _Sums, accounts: Mapping[str, Account]) -> dict[str, float]:
