@@ -82,7 +82,12 @@ def _started():
     )
     atexit.register(folder.cleanup)
     atexit.register(process.communicate)
-    return Server(process.stdout.readline().strip())
+    url = process.stdout.readline().strip()
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):  # no test cuts the power
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return Server(url)
 
 
 @lru_cache
