@@ -143,7 +143,7 @@ def kpis_of(
         _count_water(sums, component, energy)
         if isinstance(component, FREE_SOURCES):
             sums.curtailed += float(numbers[name]["available_kw"].sum()) * hours - sum(energy.values())
-        if isinstance(component, OWN_SOURCES) and net > 0:
+        if isinstance(component, OWN_SOURCES) and carrier_of(component) == "electricity":
             sums.own_generation += net
             sums.own_cost += accounts[name].cost_eur
         if "unserved_kw" in values[name]:

@@ -182,6 +182,15 @@ def test_where_nothing_is_generated_there_is_no_cost_of_it():
     }
 
 
+def test_a_generator_in_the_shade_costs_what_it_costs():
+    pv = PV | {"investment_eur_per_kw": 8760, "lifetime_years": 1}
+    shaded = pv | {"profile": "shade"}
+    warm = {"type": "generic_source", "carrier": "heat", "capacity_kw": 9, "price_eur_per_kwh": 7}
+    parts = {"grid": GRID, "pv": pv, "shaded": shaded, "load": LOAD, "warm": warm, "heat": HEAT}
+    got = others(parts, economics={"discount_rate": 0}, sun=[4], shade=[0], load=[4], heat=[3])
+    assert got["lcoe_eur_per_kwh"] == pytest.approx(2 / 4)
+
+
 def test_a_storage_without_capacity_makes_no_cycles():
     parts = {"grid": GRID, "battery": BATTERY | {"capacity_kwh": 0}, "load": LOAD}
     assert others(parts, load=[1])["storage_cycles"] == 0
