@@ -35,7 +35,7 @@ $(1)/bin/python -m pip install --quiet $(2) && $(1)/bin/python -m pip install --
 endef
 
 demo: setup
-	@echo "The house of examples/house over the year 2019: 800 designs, each dispatched hour by hour"
+	@echo "The house of examples/house over the year 2019: 560 designs, each dispatched hour by hour"
 	@$(BIN)/ecosystemiser run examples/house/study.yaml --results results/demo --workers $(WORKERS) --resume
 
 test: setup

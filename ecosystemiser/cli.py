@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
-from ecosystemiser.commands import community, db, doctor, query, run, solve, studies, validate
+from ecosystemiser.commands import community, db, doctor, query, run, serve, solve, studies, validate
 from ecosystemiser.failures import PlainGroup
 from ecosystemiser.options import examples
 
@@ -28,8 +29,22 @@ app = typer.Typer(
 def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database", metavar="URL", help="postgresql://...; the results folder's own unless told."
+        ),
+    ] = None,
+    series: Annotated[
+        str | None,
+        typer.Option("--series", metavar="URL", help="Where time series go; the results folder unless told."),
+    ] = None,
 ) -> None:
     """Finds good designs for local multi-energy systems and says how sure we can be of them."""
+    # Through the environment, so that workers know them too.
+    for name, value in (("ECOSYSTEMISER_DATABASE", database), ("ECOSYSTEMISER_SERIES", series)):
+        if value is not None:
+            os.environ[name] = value
     if version:
         from ecosystemiser.installation import version_of_this
 
@@ -45,6 +60,7 @@ query.register(app)
 studies.register(app)
 community.register(app)
 db.register(app)
+serve.register(app)
 doctor.register(app)
 
 

@@ -162,11 +162,11 @@ def _prefect() -> Check:
 
 def _results(results: Path) -> Check:
     from schema.errors import InputError
-    from schema.store.database import FILE_NAME
+    from schema.store.database import is_there
     from schema.store.store import Store
 
     advice = "name another folder with --results or ECOSYSTEMISER_RESULTS"
-    if (results / FILE_NAME).exists():
+    if is_there(results):
         try:
             with Store.open(results, read_only=True) as store:
                 count = store.connection.execute("SELECT count(*) FROM studies").fetchone()[0]
