@@ -25,8 +25,10 @@ def coverage(A: Array, B: Array) -> float | None:
     """
     if not len(B):
         return None
-    covered = (A[:, None, :] <= B[None, :, :]).all(axis=2).any(axis=0)
-    return float(covered.mean())
+    nowhere_worse = np.ones((len(A), len(B)), dtype=bool)
+    for a, b in zip(A.T, B.T, strict=True):
+        nowhere_worse &= a[:, None] <= b
+    return float(nowhere_worse.any(axis=0).mean())
 
 
 def compared(studies: Sequence[Row]) -> list[Row]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import datetime
 from typing import Any, Final
@@ -192,7 +193,7 @@ def run_history(connection: sqlite3.Connection, run_id: str) -> list[Row]:
     attempts = [*metadata.get("attempts", []), {**now, "interrupted": metadata.get("interrupted")}]
     rows = [_attempt(run, number, attempt) for number, attempt in enumerate(attempts, 1)]
     if now["status"] != "running":
-        rows[-1] |= _evaluated(connection, run)
+        rows[-1] |= _evaluated(connection, run, first=len(rows) == 1)
     return rows
 
 
@@ -208,16 +209,19 @@ def _attempt(run: Row, number: int, told: Row) -> Row:
     }
 
 
-def _evaluated(connection: sqlite3.Connection, run: Row) -> Row:
+def _evaluated(connection: sqlite3.Connection, run: Row, *, first: bool) -> Row:
     found = fetch(
         connection,
-        "SELECT evaluation_time_seconds, solver_time_seconds, metadata_json FROM study_runs WHERE run_id = ?",
+        "SELECT created_at, evaluation_time_seconds, solver_time_seconds, metadata_json FROM study_runs "
+        "WHERE run_id = ?",
         [run["study_run_id"]],
     )
     if not found:
         return {}
-    metadata = found[0].pop("metadata_json") or {}
-    return {**found[0], "message": metadata.get("message"), "solver_attempts": metadata.get("attempts")}
+    metadata, created_at = found[0].pop("metadata_json") or {}, found[0].pop("created_at")
+    told = {**found[0], "message": metadata.get("message"), "solver_attempts": metadata.get("attempts")}
+    # What is done to the run's row later, such as naming its files, settles nothing.
+    return {"settled": created_at, **told} if first else told
 
 
 def side_by_side(connection: sqlite3.Connection, study_ids: list[str]) -> list[Row]:
@@ -257,11 +261,15 @@ def _front_objectives(connection: sqlite3.Connection, study_id: str) -> list[Row
     run_ids = _front_ids(connection, study_id, None)
     if run_ids is None:
         return []
-    return fetch(
-        connection,
+    found = connection.execute(
         f"SELECT run_id, objectives FROM study_runs WHERE run_id {IN_LIST} ORDER BY fitness, evaluation_number",
         [run_ids],
-    )
+    ).fetchall()
+    # As one text: a front has hundreds of them.
+    objectives = json.loads(f"[{','.join(str(row['objectives']) for row in found)}]")
+    return [
+        {"run_id": row["run_id"], "objectives": values} for row, values in zip(found, objectives, strict=True)
+    ]
 
 
 def statistics(connection: sqlite3.Connection, study_id: str | None = None) -> list[Row]:

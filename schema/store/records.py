@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Self
 
 from schema.errors import Finding, InputError
@@ -130,6 +130,10 @@ class Kpis:
 
 
 KPI_COLUMNS: Final = tuple(field.name for field in fields(Kpis) if field.name != "other")
+# Of the others, less is better.
+MAXIMISED_KPIS: Final = frozenset(
+    {"self_consumption_rate", "self_sufficiency_rate", "renewable_fraction", "total_generation_kwh"}
+)
 
 
 @dataclass(frozen=True)
@@ -161,15 +165,16 @@ class RunStart:
 
     def row(self) -> dict[str, Any]:
         now = utc_text()
+        begun = utc_text(self.started_at) if self.started_at else now
         return {
             "run_id": self.run_id,
             "study_id": self.study_id,
             "system_id": self.system_id,
             "timesteps": int(self.timesteps),
-            "timestamp": utc_text(self.started_at) if self.started_at else now,
+            "timestamp": begun,
             "solver_type": self.solver_type,
             "simulation_status": "running",
-            "created_at": now,
+            "created_at": None if now == begun else now,
             "updated_at": now,
             "metadata_json": "{}",
         }
@@ -210,7 +215,7 @@ class Evaluation:
         if self.status != "success" and (self.fitness is not None or self.objectives):
             raise ValueError(f"{self.run_id} is {self.status}: it has no fitness and no objectives")
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         return run_id_of(self.study_id, self.evaluation_number)
 
@@ -242,20 +247,22 @@ class Evaluation:
 
     def simulation_run_row(self, now: str) -> dict[str, Any]:
         files = self.files or _NO_FILES
+        begun = utc_text(self.started_at) if self.started_at else now
         return {
             "run_id": self.run_id,
             "study_id": self.study_id,
             "study_run_id": self.run_id,
             "system_id": self.system_id,
             "timesteps": int(self.timesteps),
-            "timestamp": utc_text(self.started_at) if self.started_at else now,
+            "timestamp": begun,
             "solver_type": self.solver_type,
             "simulation_status": SIMULATION_STATUS[self.status],
             **self.kpis.columns(),
             "results_path": files.results_path or None,
             "flows_path": files.flows_path or None,
             "components_path": files.components_path or None,
-            "created_at": now,
+            # A time that would repeat the one before it is left out.
+            "created_at": None if now == begun else now,
             "updated_at": now,
             "metadata_json": compact_json({"kpis": self.kpis.other}) if self.kpis.other else "{}",
         }

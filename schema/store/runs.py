@@ -19,16 +19,12 @@ from schema.store.statements import CANDIDATE, Row
 from schema.store.values import compact_json
 from schema.store.view import Direction, View, view_of
 from schema.store.where import Fragment, Term, joined, parse_where
-from schema.store.zones import BLOCKS_IN_LIST, EVALUATIONS_OF_BLOCK, EVALUATIONS_OF_DISPATCH
+from schema.store.zones import BLOCKS_IN_LIST, EVALUATIONS_OF_BLOCK
 
 _DISPATCH: Final = "LEFT JOIN simulation_runs s ON s.run_id = e.simulation_run_id"
 _JOINED: Final = f"study_runs e {_DISPATCH}"
 _IN_ORDER: Final = f"study_runs e INDEXED BY idx_study_runs_study_id_evaluation_number {_DISPATCH}"
 _IN_BLOCKS: Final = f"CROSS JOIN {EVALUATIONS_OF_BLOCK} {_DISPATCH}"
-_LED_BY_KPI: Final = (
-    f"simulation_runs s CROSS JOIN study_runs e ON e.rowid IN ({EVALUATIONS_OF_DISPATCH.format('s')})"
-)
-_INDEXED_KPIS: Final = frozenset({"total_cost", "renewable_fraction"})
 # Users may speak of either table's word for it.
 _STATUS: Final = {"completed": "success"}
 
@@ -115,8 +111,6 @@ def best_designs(
     if name == "fitness" and not descending:
         return _fittest(connection, view, terms, n)
     if view.is_kpi(name) and zones.kept(connection):
-        if name in _INDEXED_KPIS and not terms and not study_ids:
-            return _ranked(connection, view, Fragment(f"s.{name}"), _LED_BY_KPI, terms, descending, n)
         found = _best_in_blocks(connection, view, name, terms, descending, n)
         if found is not None:
             return found
@@ -180,11 +174,13 @@ def _best_in_blocks(
     extreme, way = ("most", "DESC") if descending else ("least", "ASC")
     narrow = zones.narrowed(terms)
     within = joined(
-        [*view.within("z"), Fragment(f"z.{extreme}_{name} IS NOT NULL"), *([narrow] if narrow else [])]
+        [*view.within("z"), Fragment(f"+z.{extreme}_{name} IS NOT NULL"), *([narrow] if narrow else [])]
     )
+    # Of all studies, the index of the extreme gives the blocks in order; of some, it is kept out by the plus.
+    plus = "+" if view.study_ids else ""
     ordered = (
         f"SELECT z.study_id, z.block, z.{extreme}_{name} FROM {zones.TABLE} z WHERE {within.sql} "
-        f"ORDER BY 3 {way}, 1, 2 LIMIT ?"
+        f"ORDER BY {plus}z.{extreme}_{name} {way}, z.study_id, z.block LIMIT ?"
     )
     has_one = Fragment(f"s.{name} IS NOT NULL")
     sql, values = view.select(

@@ -67,7 +67,7 @@ ATTACH_FILES: Final = (
 
 def decoded(row: sqlite3.Row) -> Row:
     """The row as a dict, its JSON columns as what they hold, `parameters` beside them."""
-    result: Row = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no mapping
+    result: Row = dict(row)
     for name in JSON_COLUMNS & result.keys():
         text = result[name]
         if text is not None:
@@ -75,6 +75,10 @@ def decoded(row: sqlite3.Row) -> Row:
             result[name] = list(_names(text)) if name == "parameter_names" else json.loads(text)
     if result.get("parameter_names") is not None and result.get("parameter_vector") is not None:
         result["parameters"] = dict(zip(result["parameter_names"], result["parameter_vector"], strict=False))
+    if "timestamp" in result:
+        # Times that would repeat the one before them are left out.
+        result["created_at"] = result.get("created_at") or result["timestamp"]
+        result["updated_at"] = result.get("updated_at") or result["created_at"]
     if "is_pareto_optimal" in result:
         result["is_pareto_optimal"] = bool(result["is_pareto_optimal"])
     return result
@@ -181,22 +185,24 @@ def settle_interrupted(connection: sqlite3.Connection, study_id: str, now: str) 
     return sorted(str(row["run_id"]) for row in rows)
 
 
-def keep_attempts(connection: sqlite3.Connection, rows: Collection[Row]) -> None:
-    """What became of a run before stays in `attempts` of its metadata when it is tried again, the oldest first.
+def take_up(connection: sqlite3.Connection, rows: Collection[Row]) -> None:
+    """Make rows of simulation runs go on from what is there.
 
+    What became of a run before stays in `attempts` of its metadata when it is tried again, the oldest first.
     What is recorded twice with the same end was recorded anew, not tried again.
     """
     known = connection.execute(
-        "SELECT run_id, simulation_status, timestamp, updated_at, metadata_json FROM simulation_runs "
+        "SELECT run_id, simulation_status, timestamp, created_at, updated_at, metadata_json FROM simulation_runs "
         f"WHERE run_id {IN_LIST}",
         [compact_json([row["run_id"] for row in rows])],
     ).fetchall()
-    before = {str(run["run_id"]): run for run in known}
+    before = {str(run["run_id"]): decoded(run) for run in known}
     for row in rows:
         run = before.get(row["run_id"])
         if run is None:
+            row["updated_at"] = None
             continue
-        metadata = json.loads(run["metadata_json"] or "{}")
+        metadata = run["metadata_json"] or {}
         attempts = metadata.get("attempts", [])
         starts, goes_on = row["simulation_status"] == "running", run["simulation_status"] == "running"
         if starts or not (goes_on or run["simulation_status"] == row["simulation_status"]):
@@ -205,7 +211,7 @@ def keep_attempts(connection: sqlite3.Connection, rows: Collection[Row]) -> None
             row["metadata_json"] = compact_json({**json.loads(row["metadata_json"]), "attempts": attempts})
 
 
-def _attempt(run: sqlite3.Row, metadata: Mapping[str, Any]) -> Row:
+def _attempt(run: Row, metadata: Mapping[str, Any]) -> Row:
     return {
         "status": run["simulation_status"],
         "begun": run["timestamp"],

@@ -186,7 +186,7 @@ class Store:
         rows = [start.row() for start in chunk]
         with self._writing() as connection:
             _require_studies(connection, chunk)
-            statements.keep_attempts(connection, rows)
+            statements.take_up(connection, rows)
             connection.executemany(statements.START_RUN, rows)
 
     def record(self, chunk: Sequence[Evaluation]) -> None:
@@ -203,7 +203,7 @@ class Store:
             for study_id in {evaluation.study_id for evaluation in chunk}:
                 _count_and_rank(connection, study_id, [e for e in chunk if e.study_id == study_id], now)
             _leave_out_common_names(connection, study_runs)
-            statements.keep_attempts(connection, simulation_runs)
+            statements.take_up(connection, simulation_runs)
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
 

@@ -14,7 +14,7 @@ def finite(number: float | None) -> float | None:
     if number is None:
         return None
     number = float(number)
-    return number if math.isfinite(number) else None
+    return number if -math.inf < number < math.inf else None
 
 
 def compact_json(value: Any) -> str:
@@ -23,6 +23,8 @@ def compact_json(value: Any) -> str:
     Raises:
         TypeError: something in the value has no JSON form.
     """
+    if value == {}:
+        return "{}"
     try:
         return _dumps(value)
     except (TypeError, ValueError):

@@ -13,18 +13,13 @@ from typing import Final, Literal
 
 from schema.errors import Finding, InputError
 from schema.store.queries import fetch, required_studies
-from schema.store.records import KPI_COLUMNS
+from schema.store.records import KPI_COLUMNS, MAXIMISED_KPIS
 from schema.store.statements import IN_LIST, PARAMETER_NAMES
 from schema.store.tables import JSON_COLUMNS
 from schema.store.values import compact_json
 from schema.store.where import Fragment, Scope, objective
 
 Direction = Literal["minimise", "maximise"]
-
-# Which way is better, for KPIs that are no objective of the study.
-_MAXIMISED: Final = frozenset(
-    {"self_consumption_rate", "self_sufficiency_rate", "renewable_fraction", "total_generation_kwh"}
-)
 
 
 @dataclass(frozen=True)
@@ -48,9 +43,10 @@ class View:
     def bare(self) -> View:
         """The same for runs without an evaluation."""
         selected = {
-            name: sql if sql.startswith("s.") else f"s.{name}" if name in _SHARED else "NULL"
+            name: f"s.{name}" if name in _SHARED else "NULL" if "e." in sql else sql
             for name, sql in self.selected.items()
         }
+        selected["created_at"] = "coalesce(s.created_at, s.timestamp)"
         columns = {name: (selected[name], kind) for name, (_, kind) in self.scope.columns.items()}
         return View(self.study_ids, Scope(columns, (), ()), (), self.of_evaluations, selected)
 
@@ -81,7 +77,7 @@ class View:
             raise InputError(Finding("", "direction", name, "minimise or maximise", message))
         if told:
             return told.pop()
-        return "maximise" if name in _MAXIMISED else "minimise"
+        return "maximise" if name in MAXIMISED_KPIS else "minimise"
 
     def key(self, name: str) -> Fragment:
         """What designs are ordered by: an objective, a parameter, or a numeric column."""
@@ -106,6 +102,7 @@ def view_of(connection: sqlite3.Connection, study_ids: Sequence[str]) -> View:
     own = {name: kind for name, kind in simulations.items() if name not in evaluations}
     selected = {name: f"e.{name}" for name in evaluations} | {name: f"s.{name}" for name in own}
     selected["parameter_names"] = PARAMETER_NAMES
+    selected["updated_at"] = "coalesce(s.updated_at, s.created_at, s.timestamp)"
     kinds = {**simulations, **evaluations}
     named = {name: (sql, kinds[name]) for name, sql in selected.items() if name not in JSON_COLUMNS}
     layouts, directions = _layouts(connection, study_ids)
