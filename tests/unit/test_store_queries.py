@@ -243,7 +243,6 @@ def test_common_questions_are_answered_by_their_index(connection, ask, index):
     connection.set_trace_callback(asked.append)
     ask(connection)
     connection.set_trace_callback(None)
-    plan = [
-        row["detail"] for sql in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
-    ]
+    of_rows = [sql for sql in asked if sql.startswith("SELECT") and (" e " in sql or " z " in sql)]
+    plan = [row["detail"] for sql in of_rows for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert any(index in step for step in plan), plan
