@@ -31,16 +31,17 @@ def capital_recovery_factor(discount_rate: float, years: float) -> float:
 
 def investment_eur(component: Component) -> float:
     """What buying and building the component costs, subsidy apart [€]."""
-    return component.size.capacity * component.size.investment_eur if isinstance(component, Sized) else 0.0
+    if not isinstance(component, Sized):
+        return 0.0
+    size = component.size
+    return size.capacity * size.investment_eur
 
 
 def net_investment_eur(component: Component) -> float:
     """What the component costs its owner to buy, after the subsidy [€]."""
-    return (
-        (1.0 - component.subsidy_fraction) * investment_eur(component)
-        if isinstance(component, Sized)
-        else 0.0
-    )
+    if not isinstance(component, Sized):
+        return 0.0
+    return (1.0 - component.subsidy_fraction) * investment_eur(component)
 
 
 def purchases_eur(component: Component, discount_rate: float, project_years: float) -> float:
@@ -66,7 +67,8 @@ def fixed_cost_eur_per_year(component: Component) -> float:
     """Yearly cost of operation that goes with the capacity [€/a]."""
     if not isinstance(component, Sized):
         return 0.0
-    return component.size.capacity * component.size.fixed_cost_eur_per_year
+    size = component.size
+    return size.capacity * size.fixed_cost_eur_per_year
 
 
 def yearly_costs_eur(system: System) -> dict[str, float]:

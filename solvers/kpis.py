@@ -41,10 +41,15 @@ its share of 8,760 h. ΔP and ΔI are what its purchases (economics, M2) and its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce, singledispatch
+from typing import NamedTuple
+
+import numpy as np
 
 from schema.components import (
     Component,
+    Demand,
     EnergyImport,
     EvCharger,
     GenericSource,
@@ -52,13 +57,14 @@ from schema.components import (
     Link,
     RainwaterSource,
     SolarPv,
+    SolarThermal,
     Storage,
     WaterDemand,
     WaterGrid,
     WaterTank,
     WindTurbine,
 )
-from schema.kpis import FREE_SOURCES, defined_kpis
+from schema.kpis import defined_kpis
 from schema.system import System
 from solvers.economics import (
     capital_recovery_factor,
@@ -71,9 +77,6 @@ from solvers.maths import Array, Ledger, Numbers, Port
 
 Flows = Mapping[str, Mapping[str, Port]]
 """Solved ports by component and name; a flow is an array (T,)."""
-
-OWN_SOURCES = (SolarPv, WindTurbine, GenericSource)
-"""What may make electricity and burns nothing."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,31 @@ class _Sums:
     water_demand: float = 0.0
     water_unserved: float = 0.0
     rain: float = 0.0
+    imports: list[Array] = field(default_factory=list)
+
+
+class _Solved(NamedTuple):
+    """What one component did."""
+
+    amounts: Mapping[str, float]
+    """What passed each port [kWh; m³ of water]."""
+    ports: Mapping[str, Port]
+    numbers: Numbers
+    values: Mapping[str, Array]
+    account: Account
+    hours: float
+    """Δ [h]."""
+
+    def total(self, series: Array) -> float:
+        return float(series.sum()) * self.hours
+
+    def net_electricity_kwh(self, component: Component) -> float:
+        """Electricity put in less electricity taken."""
+        return sum(
+            port.sign * self.amounts[key]
+            for key, port in self.ports.items()
+            if component.node(port.carrier).partition("@")[0] == "electricity"
+        )
 
 
 def kpis_of(
@@ -137,74 +165,111 @@ def kpis_of(
     """The eight KPIs of a dispatch, and those others that its system has."""
     sums, hours = _Sums(), system.horizon.step_hours
     for name, component in system.components.items():
-        energy = {key: float(port.flow.sum()) * hours for key, port in flows[name].items()}
-        net = _net_electricity(component, flows[name], energy)
-        _count_entering(sums, component, energy, net)
-        _count_water(sums, component, energy)
-        if isinstance(component, FREE_SOURCES):
-            sums.curtailed += float(numbers[name]["available_kw"].sum()) * hours - sum(energy.values())
-        if isinstance(component, OWN_SOURCES) and carrier_of(component) == "electricity":
-            sums.own_generation += net
-            sums.own_cost += accounts[name].cost_eur
-        if "unserved_kw" in values[name]:
-            sums.unserved += float(values[name]["unserved_kw"].sum()) * hours
-        if "unserved_m3_per_hour" in values[name]:
-            sums.water_unserved += float(values[name]["unserved_m3_per_hour"].sum()) * hours
-        if isinstance(component, WaterTank):
-            sums.rain -= float(values[name]["overflow_m3_per_hour"].sum()) * hours
-        if isinstance(component, Storage) and carrier_of(component) == "electricity":
-            sums.discharged += energy["discharge_kw"]
-            sums.held += component.capacity_kwh
-    return _eight(sums, accounts) | _others(system, sums, flows)
+        ports = flows[name]
+        amounts = {key: float(port.flow.sum()) * hours for key, port in ports.items()}
+        _count(component, sums, _Solved(amounts, ports, numbers[name], values[name], accounts[name], hours))
+    return _eight(sums, accounts) | _others(system, sums)
 
 
-def _count_entering(sums: _Sums, component: Component, energy: Mapping[str, float], net: float) -> None:
-    """Add what a component generates, takes, imports and exports."""
-    match component:
-        case Grid():
-            sums.grid_import += energy["import_kw"]
-            sums.grid_export += energy["export_kw"]
-            sums.renewable_import += component.renewable_fraction * energy["import_kw"]
-        case Storage() | Link():
-            pass
-        case EvCharger():
-            sums.demand += max(-net, 0.0)
-        case EnergyImport():
-            sums.other_primary += energy["import_kw"]
-            sums.renewable_import += component.renewable_fraction * energy["import_kw"]
-        case _:
-            sums.generation += max(net, 0.0)
-            sums.demand += max(-net, 0.0)
-            renewable = _renewable_share(component) * sum(energy.values())
-            sums.renewable += renewable
-            if isinstance(component, GenericSource):
-                sums.other_primary += energy["output_kw"] - renewable
+@singledispatch
+def _count(component: Component, sums: _Sums, solved: _Solved) -> None:
+    """Add what a component did; this one holds for converters and whatever else has electricity."""
+    net = solved.net_electricity_kwh(component)
+    sums.generation += max(net, 0.0)
+    sums.demand += max(-net, 0.0)
 
 
-def _count_water(sums: _Sums, component: Component, volume: Mapping[str, float]) -> None:
-    match component:
-        case WaterGrid():
-            sums.water_import += volume["import_m3_per_hour"]
-        case WaterDemand():
-            sums.water_demand += volume["water_m3_per_hour"]
-        case RainwaterSource():
-            sums.rain += volume["rain_m3_per_hour"]
+@_count.register
+def _(grid: Grid, sums: _Sums, solved: _Solved) -> None:
+    sums.grid_import += solved.amounts["import_kw"]
+    sums.grid_export += solved.amounts["export_kw"]
+    sums.renewable_import += grid.renewable_fraction * solved.amounts["import_kw"]
+    sums.imports.append(solved.ports["import_kw"].flow)
 
 
-def _renewable_share(component: Component) -> float:
-    """Renewable share of what a source gives; 0 for what is no source."""
-    if isinstance(component, GenericSource):
-        return component.renewable_fraction
-    return 1.0 if isinstance(component, FREE_SOURCES) else 0.0
+@_count.register
+def _(grid: EnergyImport, sums: _Sums, solved: _Solved) -> None:
+    sums.other_primary += solved.amounts["import_kw"]
+    sums.renewable_import += grid.renewable_fraction * solved.amounts["import_kw"]
 
 
-def _net_electricity(component: Component, ports: Mapping[str, Port], energy: Mapping[str, float]) -> float:
-    """Electricity that a component puts in less what it takes [kWh]."""
-    return sum(
-        port.sign * energy[key]
-        for key, port in ports.items()
-        if component.node(port.carrier).partition("@")[0] == "electricity"
-    )
+@_count.register(SolarPv)
+@_count.register(WindTurbine)
+def _(_generator: SolarPv | WindTurbine, sums: _Sums, solved: _Solved) -> None:
+    _count_own_electricity(sums, solved, solved.amounts["electricity_kw"])
+    _count_free(sums, solved, solved.amounts["electricity_kw"])
+
+
+@_count.register
+def _(_collectors: SolarThermal, sums: _Sums, solved: _Solved) -> None:
+    _count_free(sums, solved, solved.amounts["heat_kw"])
+
+
+@_count.register
+def _(source: GenericSource, sums: _Sums, solved: _Solved) -> None:
+    given = solved.amounts["output_kw"]
+    renewable = source.renewable_fraction * given
+    sums.renewable += renewable
+    sums.other_primary += given - renewable
+    if carrier_of(source) == "electricity":
+        _count_own_electricity(sums, solved, given)
+
+
+def _count_own_electricity(sums: _Sums, solved: _Solved, given_kwh: float) -> None:
+    sums.generation += given_kwh
+    sums.own_generation += given_kwh
+    sums.own_cost += solved.account.cost_eur
+
+
+def _count_free(sums: _Sums, solved: _Solved, used_kwh: float) -> None:
+    sums.renewable += used_kwh
+    sums.curtailed += solved.total(solved.numbers["available_kw"]) - used_kwh
+
+
+@_count.register
+def _(demand: Demand, sums: _Sums, solved: _Solved) -> None:
+    sums.demand += max(-solved.net_electricity_kwh(demand), 0.0)
+    if "unserved_kw" in solved.values:
+        sums.unserved += solved.total(solved.values["unserved_kw"])
+
+
+@_count.register
+def _(car: EvCharger, sums: _Sums, solved: _Solved) -> None:
+    sums.demand += max(-solved.net_electricity_kwh(car), 0.0)
+
+
+@_count.register
+def _(store: Storage, sums: _Sums, solved: _Solved) -> None:
+    if carrier_of(store) == "electricity":
+        sums.discharged += solved.amounts["discharge_kw"]
+        sums.held += store.capacity_kwh
+
+
+@_count.register
+def _(_link: Link, _sums: _Sums, _solved: _Solved) -> None:
+    """Neither generation nor demand."""
+
+
+@_count.register
+def _(_grid: WaterGrid, sums: _Sums, solved: _Solved) -> None:
+    sums.water_import += solved.amounts["import_m3_per_hour"]
+
+
+@_count.register
+def _(_demand: WaterDemand, sums: _Sums, solved: _Solved) -> None:
+    sums.water_demand += solved.amounts["water_m3_per_hour"]
+    if "unserved_m3_per_hour" in solved.values:
+        sums.water_unserved += solved.total(solved.values["unserved_m3_per_hour"])
+
+
+@_count.register
+def _(_source: RainwaterSource, sums: _Sums, solved: _Solved) -> None:
+    sums.rain += solved.amounts["rain_m3_per_hour"]
+
+
+@_count.register
+def _(_tank: WaterTank, sums: _Sums, solved: _Solved) -> None:
+    sums.rain -= solved.total(solved.values["overflow_m3_per_hour"])
 
 
 def carrier_of(component: Component) -> str:
@@ -256,11 +321,10 @@ def _eight(sums: _Sums, accounts: Mapping[str, Account]) -> dict[str, float]:
     }
 
 
-def _others(system: System, sums: _Sums, flows: Flows) -> dict[str, float]:
+def _others(system: System, sums: _Sums) -> dict[str, float]:
     """The KPIs that every design of the system has besides the eight, and `lcoe_eur_per_kwh`."""
-    imports = [flows[name]["import_kw"].flow for name, c in system.components.items() if isinstance(c, Grid)]
     others = {
-        "peak_import_kw": float(sum(imports).max()) if imports else 0.0,
+        "peak_import_kw": float(reduce(np.add, sums.imports).max()) if sums.imports else 0.0,
         "unserved_kwh": sums.unserved,
         "curtailed_kwh": max(sums.curtailed, 0.0),
         "storage_cycles": sums.discharged / sums.held if sums.held > 0 else 0.0,

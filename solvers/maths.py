@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Protocol
 
@@ -71,6 +71,7 @@ UNITS = MappingProxyType({"_m3_per_hour": "m³/h", "_m3": "m³", "_kwh": "kWh", 
 """Units of ports and variables by the end of their names."""
 
 
+@cache
 def unit_of(name: str) -> str:
     """The unit that a port's or a variable's name ends in."""
     return next(unit for end, unit in UNITS.items() if name.endswith(end))
