@@ -153,7 +153,6 @@ def write_flows(file: Path, loaded: LoadedSystem, dispatch: Dispatch) -> None:
 
     index = loaded.system.horizon.index
     flows, states = pd.DataFrame(dispatch.flows, index), pd.DataFrame(dispatch.states, index)
-    units = dict.fromkeys(dispatch.flows, "kW") | dict.fromkeys(dispatch.states, "kWh")
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".ecosystemiser-") as folder:
         # The store writes all Parquet files: these look like those of a study's runs.
         write_run(
@@ -162,7 +161,7 @@ def write_flows(file: Path, loaded: LoadedSystem, dispatch: Dispatch) -> None:
             "solve",
             flows=pd.concat([flows, states], axis=1),
             components=states,
-            units=units,
+            units=dispatch.units,
             system_hash=loaded.content_hash,
             config={},
             kpis=dispatch.kpis,

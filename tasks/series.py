@@ -35,14 +35,13 @@ def write_series(assignment: Assignment, design: Design, dispatch: Dispatch) -> 
         "record": record_of(assignment.results, assignment.study_id, run_id),
     }
     accounts = {name: asdict(account) for name, account in dispatch.accounts.items()}
-    units = dict.fromkeys(dispatch.flows, "kW") | dict.fromkeys(dispatch.states, "kWh")
     return write_run(
         series_place(assignment.results),
         assignment.study_id,
         run_id,
         flows=pd.DataFrame(dict(dispatch.flows), index=index),
         components=pd.DataFrame(dict(dispatch.states), index=index),
-        units=units,
+        units=dispatch.units,
         profiles=pd.DataFrame(dict(assignment.series), index=index),
         system_hash=assignment.system_hash,
         config=config,
