@@ -38,6 +38,9 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+FormatOption = Annotated[Format | None, typer.Option("--format", help="How to print; table unless told.")]
+
+
 def examples(*lines: str) -> str:
     """The end of a command's help: lines to copy."""
     return "\n\n".join(["Examples:", *lines])

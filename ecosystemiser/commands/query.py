@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecosystemiser.options import RESULTS_DEFAULT, Format, ResultsOption, examples
+from ecosystemiser.options import RESULTS_DEFAULT, Format, FormatOption, ResultsOption, examples
 from ecosystemiser.printing import Grid, Row, as_csv, as_json, note, show
 
 query = typer.Typer(
@@ -41,7 +41,6 @@ WhereOption = Annotated[
     ),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")]
-FormatOption = Annotated[Format | None, typer.Option("--format", help="How to print; table unless told.")]
 OutputOption = Annotated[
     Path | None,
     typer.Option(

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecosystemiser.failures import FELL_SHORT, Interrupted
-from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples, results_flag
-from ecosystemiser.printing import as_json, duration, note, show, size
+from ecosystemiser.options import (
+    RESULTS_DEFAULT,
+    Format,
+    FormatOption,
+    JsonOption,
+    ResultsOption,
+    examples,
+    results_flag,
+)
+from ecosystemiser.printing import as_csv, as_json, duration, note, show, size
 
 if TYPE_CHECKING:
     from ecosystemiser.study_results import StudyResults
@@ -35,6 +43,7 @@ def register(app: typer.Typer) -> None:
             "ecosystemiser run examples/house/study_week.yaml",
             "ecosystemiser run examples/house/study.yaml --workers 4 --results house_results",
             "ecosystemiser run examples/house/study.yaml --resume",
+            "ecosystemiser run examples/house/study_week.yaml --format csv",
         )
     )(run)
 
@@ -50,6 +59,7 @@ def run(
         Runner, typer.Option("--runner", help="What evaluates designs side by side.")
     ] = Runner.PROCESSES,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted study.")] = False,
+    format_: FormatOption = None,
     json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell nothing on the way.")] = False,
 ) -> None:
@@ -61,7 +71,8 @@ def run(
 
     _refuse_system(study)
     loaded = load_study(study)
-    silent = json or quiet
+    format_ = Format.JSON if json else format_ or Format.TABLE
+    silent = quiet or format_ is not Format.TABLE
     count = workers or _cores()
     if not silent:
         _announce(loaded, results, count)
@@ -70,7 +81,7 @@ def run(
     except KeyboardInterrupt:
         again = f"ecosystemiser run {shlex.quote(str(study))} --resume{results_flag(results)}"
         raise Interrupted(f"what was evaluated is kept; go on with `{again}`") from None
-    _show(outcome, results, json=json, quiet=quiet)
+    _show(outcome, results, format_, quiet=quiet)
 
 
 def _refuse_system(file: Path) -> None:
@@ -120,7 +131,7 @@ def _run(
     return outcome
 
 
-def _show(outcome: RunOutcome, results: Path, *, json: bool, quiet: bool) -> None:
+def _show(outcome: RunOutcome, results: Path, format_: Format, *, quiet: bool) -> None:
     from ecosystemiser.results import opened
     from ecosystemiser.study_results import StudyResults, draw, drawn_before, reasons
 
@@ -129,8 +140,10 @@ def _show(outcome: RunOutcome, results: Path, *, json: bool, quiet: bool) -> Non
         before = drawn_before(results, outcome.study_id) if outcome.was_finished else {}
         found = StudyResults.read(store, outcome.study_id, before or draw(store, outcome.study_id))
         why = [] if found.front else reasons(store, outcome.study_id)
-    if json:
+    if format_ is Format.JSON:
         typer.echo(as_json({**found.as_dict(), "reasons": why}))
+    elif format_ is Format.CSV:
+        typer.echo(as_csv(found.front), nl=False)
     elif found.front:
         if outcome.was_finished and not quiet:
             note(f"{outcome.study_id} is finished: nothing was run")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecosystemiser.failures import FELL_SHORT
-from ecosystemiser.options import JsonOption, examples
-from ecosystemiser.printing import Grid, as_json, duration, note, number, show, unit_of
+from ecosystemiser.options import Format, FormatOption, JsonOption, examples
+from ecosystemiser.printing import Grid, as_csv, as_json, duration, note, number, show, unit_of
 
 if TYPE_CHECKING:
     from ecosystemiser.dispatching import Solved
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
             "ecosystemiser solve examples/house/house.yaml",
             "ecosystemiser solve examples/house/week.yaml --set pv.capacity_kw=12 --set battery.capacity_kwh=0",
             "ecosystemiser solve examples/house/week.yaml --flows week.parquet --json",
+            "ecosystemiser solve examples/house/week.yaml --format csv",
         )
     )(solve)
 
@@ -37,6 +38,7 @@ def solve(
         Path | None,
         typer.Option("--flows", metavar="FILE.parquet", help="Write power and storage levels over time."),
     ] = None,
+    format_: FormatOption = None,
     json: JsonOption = False,
 ) -> None:
     """Dispatch one system: its KPIs, and what every component costs and emits.
@@ -46,8 +48,10 @@ def solve(
     from ecosystemiser.dispatching import solve_system
 
     solved = solve_system(system, set_ or [], method=solver, flows_file=flows)
-    if json:
+    if json or format_ is Format.JSON:
         typer.echo(as_json(solved.as_dict()))
+    elif solved.dispatch.status.has_solution and format_ is Format.CSV:
+        typer.echo(as_csv(_rows(solved.dispatch)), nl=False)
     elif solved.dispatch.status.has_solution:
         _print(solved)
     if not solved.dispatch.status.has_solution:
@@ -75,6 +79,20 @@ def _print(solved: Solved) -> None:
     show(_accounts(dispatch))
     if solved.flows_file is not None:
         typer.echo(f"\nWritten: {solved.flows_file}")
+
+
+def _rows(dispatch: Dispatch) -> list[dict[str, object]]:
+    """KPIs of the system, then cost and CO2 of each component, one to a row."""
+    kpis = [
+        {"of": "system", "quantity": name, "value": value, "unit": unit_of(name) or "-"}
+        for name, value in dispatch.kpis.items()
+    ]
+    accounts = [
+        {"of": name, "quantity": quantity, "value": value, "unit": unit}
+        for name, account in dispatch.accounts.items()
+        for quantity, value, unit in (("cost", account.cost_eur, "€"), ("co2", account.co2_kg, "kg"))
+    ]
+    return [*kpis, *accounts]
 
 
 def _accounts(dispatch: Dispatch) -> Grid:

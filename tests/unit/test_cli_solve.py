@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -225,7 +227,7 @@ def test_what_breaks_while_it_is_looked_at_is_told_as_broken():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["slove", "x"], "Did you mean 'solve'?"),
+        (["slove", "x"], "Did you mean 'solve'"),
         (["solve"], "Missing argument 'SYSTEM.yaml'"),
         (["run", "x.yaml", "--worker", "2"], "--workers"),
         (["run", "x.yaml", "--workers", "0"], "--workers"),
@@ -244,3 +246,20 @@ def test_help_is_shown_without_a_command():
     assert "Usage: ecosystemiser" in call().stdout
     assert "pareto-front" in call("query").stdout
     assert call("--version").stdout.strip() == "0.1.0"
+
+
+def test_a_dispatch_can_be_had_as_csv_with_each_kpi_and_each_component_s_share(tmp_path):
+    (tmp_path / "system.yaml").write_text(
+        "system: lamp\n"
+        "horizon: {start: 2019-01-01T00:00, steps: 2}\n"
+        "profiles: {load: 1.5}\n"
+        "components:\n"
+        "  grid: {type: grid, import_price_eur_per_kwh: 0.2, import_co2_kg_per_kwh: 0.4}\n"
+        "  lamp: {type: power_demand, profile: load}\n"
+    )
+    told = CliRunner().invoke(app, ["solve", str(tmp_path / "system.yaml"), "--format", "csv"])
+    assert told.exit_code == 0
+    rows = {(row["of"], row["quantity"]): row for row in csv.DictReader(io.StringIO(told.stdout))}
+    assert float(rows["system", "total_cost"]["value"]) == pytest.approx(0.6)
+    assert float(rows["grid", "co2"]["value"]) == pytest.approx(1.2)
+    assert rows["grid", "cost"]["unit"] == "€"
