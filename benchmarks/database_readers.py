@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
@@ -17,6 +18,34 @@ from schema.store.runs import best_designs, runs
 from schema.store.store import Store
 
 READERS, CHUNKS = 16, 200
+
+
+@dataclass(frozen=True)
+class Readers:
+    """How readers ask.
+
+    Attributes:
+        niceness: how much they stand back for the processor.
+        pause: seconds between an answer and the next question.
+        counts: whether the writer must keep half its speed beside them.
+    """
+
+    key: str
+    niceness: int
+    pause: float
+    counts: bool
+
+    @property
+    def name(self) -> str:
+        pause = f"{self.pause * 1e3:.0f} ms between questions" if self.pause else "no pause"
+        return f"{READERS} readers, {pause}, {f'nice {self.niceness}' if self.niceness else 'same priority'}"
+
+
+KINDS = (
+    Readers("looking", 0, 0.05, counts=True),
+    Readers("behind", 19, 0.0, counts=True),
+    Readers("crowding", 0, 0.0, counts=False),
+)
 
 
 @dataclass(frozen=True)
@@ -37,28 +66,22 @@ class Beside:
     errors: list[str]
 
 
-def measure(results: Path, study_ids: list[str], pause: float) -> Beside:
-    """Write alone, then while readers ask one question after the other.
-
-    Args:
-        results: the folder.
-        study_ids: what readers ask about.
-        pause: seconds between an answer and the next question; 0 for none.
-    """
+def measure(results: Path, study_ids: list[str], kind: Readers) -> Beside:
+    """Write alone, then while readers ask about the studies, one question after the other."""
     with Store.open(results) as store:
-        alone = _written(store, f"alone_{pause * 1e3:.0f}")
+        alone = _written(store, f"{kind.key}_alone")
         fresh = multiprocessing.get_context("spawn")  # a store is not to be forked
         told: Queue[tuple[int, str]] = fresh.Queue()
         enough = fresh.Event()
         readers = [
-            fresh.Process(target=_read, args=(results, study_ids, seed, pause, enough, told))
+            fresh.Process(target=_read, args=(results, study_ids, seed, kind, enough, told))
             for seed in range(READERS)
         ]
         for reader in readers:
             reader.start()
         for _ in readers:
             told.get()  # it has had its first answer
-        study_id = f"beside_{pause * 1e3:.0f}"
+        study_id = f"{kind.key}_beside"
         beside = _written(store, study_id)
         enough.set()
         ends = [told.get() for _ in readers]
@@ -87,10 +110,11 @@ def _read(
     results: Path,
     study_ids: list[str],
     seed: int,
-    pause: float,
+    kind: Readers,
     enough: Event,
     told: Queue[tuple[int, str]],
 ) -> None:
+    os.nice(kind.niceness)
     rng, count, error = Random(seed), 0, ""
     try:
         with Store.open(results, read_only=True) as store:
@@ -99,7 +123,7 @@ def _read(
                 count += 1
                 if count == 1:
                     told.put((0, ""))
-                sleep(pause)
+                sleep(kind.pause)
     except Exception as failure:  # noqa: BLE001 - whatever it is, it is told
         error = f"{type(failure).__name__}: {failure}"
         if not count:

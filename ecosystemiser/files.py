@@ -15,6 +15,7 @@ _TEXTS: dict[str, Callable[[Sequence[Row]], str]] = {
     ".csv": as_csv,
     ".json": lambda rows: as_json(rows) + "\n",
 }
+_WORKBOOK = ".xlsx"
 _PICTURES = (".png", ".svg")
 
 
@@ -34,9 +35,15 @@ def write_rows(
     """
     suffix = file.suffix.lower()
     if suffix in _TEXTS:
-        _write_text(file, _TEXTS[suffix](rows))
+        text = _TEXTS[suffix](rows)
+        _write(file, lambda half: half.write_text(text, encoding="utf-8"))
         return
-    known = [*_TEXTS, *(_PICTURES if picture else ())]
+    if suffix == _WORKBOOK:
+        from ecosystemiser.workbook import write_workbook
+
+        _write(file, lambda half: write_workbook(rows, half))
+        return
+    known = [*_TEXTS, _WORKBOOK, *(_PICTURES if picture else ())]
     if picture is None or suffix not in _PICTURES:
         listed = ", ".join(known)
         message = f"cannot be written as '{suffix}'; the file's name must end in {listed}"
@@ -50,10 +57,10 @@ def write_rows(
     save(figure, file)
 
 
-def _write_text(file: Path, text: str) -> None:
+def _write(file: Path, write: Callable[[Path], object]) -> None:
     half = file.with_name(f".{secrets.token_hex(4)}{file.suffix}")
     try:
-        half.write_text(text, encoding="utf-8")
+        write(half)
         half.replace(file)
     except OSError as error:
         reason = error.strerror or str(error)

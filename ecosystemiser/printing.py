@@ -46,13 +46,19 @@ def as_json(value: Any) -> str:
 
 def as_csv(rows: Sequence[Row]) -> str:
     """One line a row; parameters and objectives in columns of their own, every digit kept."""
-    flat = [_flat(row) for row in rows]
-    columns = list(dict.fromkeys(name for row in flat for name in row))
+    columns, cells = as_cells(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([[_cell(row.get(name)) for name in columns] for row in flat])
-    return text.getvalue() if flat else ""
+    writer.writerows(cells)
+    return text.getvalue() if cells else ""
+
+
+def as_cells(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
+    """The columns' names and each row's cells: numbers, texts and nothing, the nested as JSON."""
+    flat = [_flat(row) for row in rows]
+    columns = list(dict.fromkeys(name for row in flat for name in row))
+    return columns, [[_cell(row.get(name)) for name in columns] for row in flat]
 
 
 def _flat(row: Row) -> dict[str, Any]:

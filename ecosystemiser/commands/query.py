@@ -1,4 +1,4 @@
-"""`ecosystemiser query`: what was recorded, as tables, JSON, CSV or pictures."""
+"""`ecosystemiser query`: what was recorded, as tables, JSON, CSV, Excel or pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecosystemiser.options import RESULTS_DEFAULT, Format, FormatOption, Results
 from ecosystemiser.printing import Grid, Row, as_csv, as_json, note, show
 
 query = typer.Typer(
-    help="Ask the results database: tables, JSON, CSV and pictures.",
+    help="Ask the results database: tables, JSON, CSV, Excel and pictures.",
     rich_markup_mode="rich",
     epilog=examples(
         "ecosystemiser query list-studies",
@@ -46,18 +46,20 @@ OutputOption = Annotated[
     typer.Option(
         "--output",
         metavar="FILE",
-        help="Write a file instead of printing: .csv or .json; .png or .svg for fronts and convergence.",
+        help="Write a file instead of printing: .csv, .json or .xlsx; .png or .svg for fronts and convergence.",
     ),
 ]
 
 
 def register(app: typer.Typer) -> None:
+    from ecosystemiser.commands import query_analyses  # noqa: F401 - its commands add themselves
+
     app.add_typer(query, name="query")
 
 
 @query.callback(invoke_without_command=True)
 def root(context: typer.Context) -> None:
-    """Ask the results database: tables, JSON, CSV and pictures."""
+    """Ask the results database: tables, JSON, CSV, Excel and pictures."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -95,7 +97,7 @@ def list_studies(
             since=since,
             limit=limit,
         )
-        _give(rows, format_, output, lambda: design_tables.studies(rows, store), "there is no such study")
+        give(rows, format_, output, lambda: design_tables.studies(rows, store), "there is no such study")
 
 
 @query.command(
@@ -119,7 +121,7 @@ def statistics(
     with opened(results) as store:
         rows = queries.statistics(store.connection, study_id)
         title = f"Study {study_id}" if study_id else f"All results in {results}"
-        _give(rows, format_, output, lambda: design_tables.facts(rows[0], title))
+        give(rows, format_, output, lambda: design_tables.facts(rows[0], title))
 
 
 @query.command(
@@ -169,7 +171,7 @@ def runs(
         extra = [] if order_by is None else [order_by.split()[0]]
         return design_tables.designs(rows, None, before=before, extra=extra)
 
-    _give(rows, format_, output, made, "no run fits")
+    give(rows, format_, output, made, "no run fits")
     if len(rows) == limit and output is None and format_ in {None, Format.TABLE}:
         note(f"The first {limit:,} runs; --limit shows more.")
 
@@ -217,9 +219,7 @@ def best_designs(
     def made() -> Grid:
         return design_tables.designs(rows, None, extra=[] if by is None else [by])
 
-    _give(
-        rows, format_, output, made, "no design was solved and keeps its study's constraints and the filter"
-    )
+    give(rows, format_, output, made, "no design was solved and keeps its study's constraints and the filter")
 
 
 @query.command(
@@ -257,7 +257,7 @@ def pareto_front(
         def picture() -> Any:
             return front_picture(store, study, generation)
 
-        _give(rows, format_, output, made, f"study {study} has no such front", picture)
+        give(rows, format_, output, made, f"study {study} has no such front", picture)
 
 
 @query.command(
@@ -294,7 +294,7 @@ def convergence(
         def picture() -> Any:
             return convergence_picture(store, study)
 
-        _give(rows, format_, output, made, f"study {study} has no generations", picture)
+        give(rows, format_, output, made, f"study {study} has no generations", picture)
 
 
 # -- what they share
@@ -303,7 +303,7 @@ _STUDY_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 _RUN_STATUSES = ("success", "completed", "failed", "infeasible", "running")
 
 
-def _give(
+def give(
     rows: Sequence[Row],
     format_: Format | None,
     output: Path | None,

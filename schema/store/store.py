@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from schema.errors import Finding, InputError
-from schema.store import locks, queries, statements
+from schema.store import locks, queries, statements, zones
 from schema.store.claims import Claims
 from schema.store.database import RUNS_FOLDER, open_database
 from schema.store.errors import StoreError
@@ -204,6 +204,7 @@ class Store:
                 _count_and_rank(connection, study_id, [e for e in chunk if e.study_id == study_id], now)
             _leave_out_common_names(connection, study_runs)
             statements.take_up(connection, simulation_runs)
+            zones.widen(connection, chunk)
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
 

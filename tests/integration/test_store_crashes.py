@@ -33,6 +33,7 @@ def evaluation(number):
 def write(first):
     with Store.open(sys.argv[1]) as store, store.claim("s"):
         store.settle_interrupted("s")
+        store.connection.execute("PRAGMA wal_autocheckpoint=50")  # so that kills hit checkpoints too
         for number in range(first, first + 100_000, 10):
             chunk = range(number, number + 10)
             store.start_runs([RunStart("s", n, "x", 1, "milp") for n in chunk])
@@ -113,11 +114,12 @@ def kill(process, pid):
     return [int(line) for line in told if not line.startswith("pid")]
 
 
-def test_what_was_acknowledged_survives_kill_9_at_any_moment(run, results):
+@pytest.mark.parametrize("kills", [24, pytest.param(200, marks=pytest.mark.slow)])
+def test_what_was_acknowledged_survives_kill_9_at_any_moment(run, results, kills):
     rng = random.Random(5)
     process = run(WRITER, results)
     acknowledged = 0
-    for _ in range(36):
+    for _ in range(kills):
         pid, told = begin(process, acknowledged)
         time.sleep(rng.uniform(0, 0.03))
         acknowledged = max([told, *kill(process, pid)])
@@ -131,21 +133,57 @@ def test_what_was_acknowledged_survives_kill_9_at_any_moment(run, results):
             assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_a_copy_of_the_files_taken_while_writing_opens(run, results, tmp_path_factory):
+def copied(results, folder):
+    """The files copied one after the other, as `cp` does it."""
+    for name in (FILE_NAME, FILE_NAME + "-wal"):
+        (folder / name).write_bytes((results / name).read_bytes())
+
+
+def assert_sound(folder, acknowledged):
+    """The copy opens, nothing acknowledged is missing, nothing stands twice."""
+    with Store.open(folder) as store:
+        numbers = [row["evaluation_number"] for row in queries.evaluations(store.connection, "s")]
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) >= acknowledged
+        assert store.study("s")["run_count"] == len(numbers)
+        assert store.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+@pytest.mark.parametrize("copies", [6, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_copy_of_the_files_of_one_moment_is_whole(run, results, tmp_path, copies):
+    rng = random.Random(7)
     process = run(WRITER, results)
     pid, acknowledged = begin(process, 0)
-    for _ in range(5):
-        acknowledged = max(acknowledged, int(process.stdout.readline()))
-        copy = tmp_path_factory.mktemp("copy")
-        os.kill(pid, signal.SIGSTOP)  # all files of one moment, as a snapshot of the file system has them
+    for number in range(copies):
+        for _ in range(rng.randrange(1, 6)):
+            line = process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.01))
+        acknowledged = max(acknowledged, int(line))
+        os.kill(pid, signal.SIGSTOP)  # in mid-write, as a snapshot of the file system finds it
         time.sleep(0.02)
-        for name in (FILE_NAME, FILE_NAME + "-wal"):
-            (copy / name).write_bytes((results / name).read_bytes())
+        (copy := tmp_path / str(number)).mkdir()
+        copied(results, copy)
         os.kill(pid, signal.SIGCONT)
-        with Store.open(copy) as store:
-            numbers = [row["evaluation_number"] for row in queries.evaluations(store.connection, "s")]
-            assert numbers == list(range(len(numbers)))
-            assert len(numbers) >= acknowledged
+        assert_sound(copy, acknowledged)
+    kill(process, pid)
+
+
+@pytest.mark.parametrize("copies", [6, pytest.param(100, marks=pytest.mark.slow)])
+def test_files_copied_while_a_reader_looks_are_whole_though_the_writer_goes_on(
+    run, results, tmp_path, copies
+):
+    # Without a reader, the log may be begun anew between the two files: no copy made so can be promised.
+    process = run(WRITER, results)
+    pid, acknowledged = begin(process, 0)
+    for number in range(copies):
+        acknowledged = max(acknowledged, int(process.stdout.readline()))
+        (copy := tmp_path / str(number)).mkdir()
+        with Store.open(results, read_only=True) as reader:
+            reader.connection.execute("BEGIN")
+            reader.connection.execute("SELECT count(*) FROM studies").fetchone()
+            copied(results, copy)
+            reader.connection.execute("COMMIT")
+        assert_sound(copy, acknowledged)
     kill(process, pid)
 
 

@@ -145,7 +145,7 @@ def test_of_several_studies_one_must_be_named(two, query):
         (["best-designs", "--order-by", "total_cost up"], "asc or desc"),
         (["list-studies", "--since", "yesterday"], "a date such as"),
         (["list-studies", "--type", "gaa"], "did you mean ga?"),
-        (["pareto-front", "--output", "front.gif"], "must end in .csv, .json, .png, .svg"),
+        (["pareto-front", "--output", "front.gif"], "must end in .csv, .json, .xlsx, .png, .svg"),
         (["runs", "--output", "runs.png"], "must end in .csv, .json"),
         (["runs", "--output", "/no/such/folder/runs.csv"], "a folder that exists"),
         (["runs", "--limit", "0"], "--limit"),

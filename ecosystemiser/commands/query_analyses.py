@@ -1,0 +1,128 @@
+"""`ecosystemiser query compare`, `uncertainty`, `sensitivity` and `history`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ecosystemiser.commands.query import FormatOption, OutputOption, StudyOption, give, query
+from ecosystemiser.options import RESULTS_DEFAULT, ResultsOption, examples
+
+
+@query.command(
+    "compare",
+    epilog=examples(
+        "ecosystemiser query compare --study-ids house_front,house_hybrid",
+        "ecosystemiser query compare --study-ids a,b,c --format json",
+        "ecosystemiser query compare --study-ids a,b --output compared.xlsx",
+    ),
+)
+def compare(
+    study_ids: Annotated[
+        str, typer.Option("--study-ids", metavar="A,B", help="The studies, two or more, with commas between.")
+    ],
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Compare studies: best values, hypervolumes to one common point, and what each front covers of the others."""
+    from ecosystemiser import comparison_tables
+    from ecosystemiser.results import opened
+    from schema.store import queries
+    from tasks.comparing import compared
+
+    with opened(results) as store:
+        rows = compared(queries.side_by_side(store.connection, _several(study_ids)))
+    give(rows, format_, output, lambda: comparison_tables.comparison(rows))
+
+
+@query.command(
+    "uncertainty",
+    epilog=examples(
+        "ecosystemiser query uncertainty --study-id house_risk",
+        "ecosystemiser query uncertainty --study-id house_risk --output uncertainty.xlsx",
+    ),
+)
+def uncertainty(
+    study_id: StudyOption = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Show how a study's outputs spread: mean, percentiles, value at risk."""
+    from ecosystemiser import comparison_tables
+    from ecosystemiser.results import chosen_study, opened
+    from schema.store import queries
+
+    with opened(results) as store:
+        study = chosen_study(store, study_id)
+        rows = queries.uncertainty(store.connection, study)
+    nothing = f"study {study} has no analysis of uncertainty"
+    give(rows, format_, output, lambda: comparison_tables.uncertainty(rows, study), nothing)
+
+
+@query.command(
+    "sensitivity",
+    epilog=examples(
+        "ecosystemiser query sensitivity --study-id house_risk",
+        "ecosystemiser query sensitivity --study-id house_risk --objective total_cost --format csv",
+    ),
+)
+def sensitivity(
+    study_id: StudyOption = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", metavar="NAME", help="Only of this output.")
+    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Show what each parameter does to a study's outputs, the most important first."""
+    from ecosystemiser import comparison_tables
+    from ecosystemiser.results import chosen_study, opened
+    from schema.store import queries
+
+    with opened(results) as store:
+        study = chosen_study(store, study_id)
+        rows = queries.sensitivity(store.connection, study, objective)
+    nothing = f"study {study} has no analysis of sensitivity"
+    give(rows, format_, output, lambda: comparison_tables.sensitivity(rows, study), nothing)
+
+
+@query.command(
+    "history",
+    epilog=examples(
+        "ecosystemiser query history house_front-0000017",
+        "ecosystemiser query history house_front-0000017 --format json",
+    ),
+)
+def history(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run.")],
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Show how often a run was tried, when, and what became of it each time."""
+    from ecosystemiser import comparison_tables
+    from ecosystemiser.results import opened
+    from schema.store import queries
+
+    with opened(results) as store:
+        rows = queries.run_history(store.connection, run_id)
+    give(rows, format_, output, lambda: comparison_tables.history(rows))
+
+
+def _several(told: str) -> list[str]:
+    """The ids between the commas, each once.
+
+    Raises:
+        InputError: there are fewer than two.
+    """
+    from schema.errors import Finding, InputError
+
+    ids = list(dict.fromkeys(part.strip() for part in told.split(",") if part.strip()))
+    if len(ids) < 2:
+        message = f"'{told}' names fewer than two studies: write --study-ids A,B"
+        raise InputError(Finding("", "--study-ids", told, "two studies or more", message))
+    return ids
