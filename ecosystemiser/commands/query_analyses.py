@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ecosystemiser.commands.query import FormatOption, OutputOption, StudyOption, give, query
-from ecosystemiser.options import RESULTS_DEFAULT, ResultsOption, examples
+from ecosystemiser.commands.query import OutputOption, StudyOption, give, query
+from ecosystemiser.options import RESULTS_DEFAULT, FormatOption, ResultsOption, examples
 
 
 @query.command(
