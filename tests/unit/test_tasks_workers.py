@@ -49,6 +49,8 @@ class DeadlyOnce(Trap):
 
 class Slow(Trap):
     def spring(self):
+        if "SPRUNG" in os.environ:
+            Path(os.environ["SPRUNG"], str(os.getpid())).touch()
         time.sleep(60)
 """
 
@@ -196,12 +198,13 @@ def test_a_study_that_is_broken_off_does_not_wait_for_what_its_workers_do(tmp_pa
 
 
 def test_workers_leave_when_their_parent_is_killed(tmp_path, traps):
-    script = tmp_path / "parent.py"
+    script, sprung = tmp_path / "parent.py", tmp_path / "sprung"
     script.write_text(PARENT)
+    sprung.mkdir()
     process = subprocess.Popen(
         [sys.executable, str(script), str(tmp_path), str(Path(__file__).parent)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}", "SPRUNG": str(sprung)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -210,8 +213,8 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path, traps):
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "ready"
         parent = psutil.Process(process.pid)
-        # A second worker is only begun while the first one is busy; beside them stands multiprocessing's tracker.
-        wait_until(lambda: len(parent.children()) >= 2)
+        # Each child but multiprocessing's tracker is a worker that has begun its design.
+        wait_until(lambda: len(list(sprung.iterdir())) >= max(1, len(parent.children()) - 1))
         family = parent.children(recursive=True)
         process.send_signal(signal.SIGKILL)
         screen = process.communicate()
