@@ -18,7 +18,8 @@ from schema.kpis import KPI_UNITS
 from schema.loading import LoadedSystem, load_system
 from schema.paths import check_path, check_values
 from schema.study import SolverSettings
-from solvers.dispatch import Dispatch, Dispatcher
+from solvers.dispatch import Dispatcher
+from solvers.judging import Dispatch
 
 
 @dataclass(frozen=True)

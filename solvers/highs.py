@@ -33,7 +33,6 @@ _EDGE_WEIGHTS, _DEVEX, _CHOOSE = "simplex_dual_edge_weight_strategy", 1, -1
 """Close to an optimum exact steepest-edge weights do not repay their cost; Devex saves about a tenth of a run."""
 
 LIMITS = {Highs.kTimeLimit, Highs.kIterationLimit, Highs.kInterrupt}
-_NO_INTEGERS = np.zeros(0, dtype=np.int32)
 _COLUMNWISE, _MINIMISE, _INTEGER = 1, 1, 1
 _IRREDUCIBLE_FROM_LP = int(highspy.IisStrategy.kIisStrategyFromLp) | int(
     highspy.IisStrategy.kIisStrategyIrreducible
@@ -100,7 +99,7 @@ class PersistentHighs:
         time_limit_seconds: float,
         basis: Any = None,
         interior_point: bool = False,
-        integers: Indices | None = None,
+        relaxed: bool = False,
         mip_gap_fraction: float = 0.0,
         start: Array | None = None,
     ) -> Outcome:
@@ -111,28 +110,29 @@ class PersistentHighs:
             time_limit_seconds: for this run alone.
             basis: where the simplex method starts; presolve is skipped then.
             interior_point: use HiGHS' interior point method instead of simplex.
-            integers: columns that must be whole.
+            relaxed: let whole columns take any value.
             mip_gap_fraction: relative gap at which a MILP counts as solved.
             start: (n,), a feasible point to start a MILP from.
         """
         highs = self._highs
-        if integers is None:
-            self._load(program)
+        is_mip = program.integers.size > 0 and not relaxed
+        if is_mip:
+            self._pass(program, program.integers)
         else:
-            self._pass(program, integers)
+            self._load(program)
         highs.clearSolver()
         highs.setOptionValue("solver", "ipm" if interior_point else "choose")
         highs.setOptionValue("mip_rel_gap", mip_gap_fraction)
         highs.setOptionValue(_EDGE_WEIGHTS, _CHOOSE if basis is None else _DEVEX)
         # HiGHS' clock runs on from solve to solve; an LP's limit is held against it, a MILP's against its own.
         began = highs.getRunTime()
-        highs.setOptionValue("time_limit", time_limit_seconds + (began if integers is None else 0.0))
+        highs.setOptionValue("time_limit", time_limit_seconds + (0.0 if is_mip else began))
         if basis is not None:
             highs.setBasis(basis)
         if start is not None:
             highs.setSolution(start.size, np.arange(start.size, dtype=np.int32), start)
         highs.run()
-        return self._outcome(began, is_mip=integers is not None)
+        return self._outcome(began, is_mip=is_mip)
 
     def conflict(self, program: LinearProgram, time_limit_seconds: float) -> Conflict | None:
         """The rows and bounds of an infeasible LP that contradict each other, none of them needless.

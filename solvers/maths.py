@@ -11,7 +11,7 @@ Symbols: T steps of Δ hours; series have shape (T,). Power is positive in the d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Protocol
@@ -74,7 +74,7 @@ UNITS = MappingProxyType({"_m3_per_hour": "m³/h", "_m3": "m³", "_kwh": "kWh", 
 @cache
 def unit_of(name: str) -> str:
     """The unit that a port's or a variable's name ends in."""
-    return next(unit for end, unit in UNITS.items() if name.endswith(end))
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "-")
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Var:
     """Parameter of the upper bound, (T,) or (G,); may be infinite."""
     lower: str | None = None
     """Parameter of the lower bound; 0 unless named."""
+    integer: bool = False
+    """Whole numbers only."""
 
     @property
     def unit(self) -> str:
@@ -141,6 +143,10 @@ class Setting:
     months: Array
     month_shares: Array
     carbon_price_eur_per_kg: float = 0.0
+
+    def weighing(self, carbon_price_eur_per_kg: float) -> Setting:
+        """The same with another weight of CO2."""
+        return replace(self, carbon_price_eur_per_kg=carbon_price_eur_per_kg)
 
     @cached_property
     def ones(self) -> Array:
@@ -206,6 +212,9 @@ class Maths:
         ledger: cost and CO2 of solved flows.
         exclusive: two variables that must not both be above 0 in a step, where both stand.
         optional: attributes that add terms to the equations where they are not 0.
+        hand_on: which parameters of a window of steps [start, stop) depend on what was solved before it, and
+            with what value: from the whole horizon's parameters, the variables solved for the steps before
+            `start`, and the window.
     """
 
     numbers: Callable[[Any, Setting], dict[str, Any]]
@@ -214,6 +223,9 @@ class Maths:
     ledger: Callable[[Numbers, Mapping[str, Array]], Ledger] = lambda _numbers, _values: Ledger()
     exclusive: tuple[str, str] | None = None
     optional: tuple[str, ...] = ()
+    hand_on: Callable[[Numbers, Mapping[str, Array], slice], Mapping[str, Any]] = (
+        lambda _numbers, _values, _window: {}
+    )
 
     def numbers_of(self, component: Component, setting: Setting) -> Numbers:
         """The component's parameters as arrays."""

@@ -8,6 +8,9 @@ optimum keeps them apart by itself it is the optimum. Where it does not, in a fe
 2. binaries, only for the steps where a relaxed optimum broke the pair:   a ≤ M_a y,  b ≤ M_b (1 - y).
    This is still a relaxation, so its bound holds; its solution is repaired in turn, until bound and incumbent
    meet to the gap.
+
+Columns that must be whole (a unit on or off) are relaxed first too, and held whole in step 2 from its first
+round on.
 """
 
 from __future__ import annotations
@@ -29,11 +32,17 @@ from solvers.solution import Status
 EXCLUSIVE_TOLERANCE_KW = 1e-6
 """Both of a pair above this count as running at once."""
 
+WHOLE_TOLERANCE = 1e-6
+"""Within this of a whole number counts as whole."""
+
 ABSOLUTE_GAP_EUR = 1e-6
 """An answer this close to its bound is optimal whatever its size, as HiGHS' own `mip_abs_gap` has it."""
 
 UNLIMITED = "two connections without a limit meet at one node; give each a limit"
 INFEASIBLE_APART = "infeasible only because exclusive pairs must not run at once"
+INFEASIBLE_COMMITTED = (
+    "infeasible only because units are on or off as a whole or exclusive pairs must not run at once"
+)
 UNBOUNDED = "the cost has no lower end: energy that is sold without a limit costs less than it earns"
 
 
@@ -128,22 +137,47 @@ def solve(
     """
     program = with_finite_pairs(program, pairs)
     relaxed = clock.count(
-        highs.solve(program, time_limit_seconds=clock.left, basis=basis, interior_point=interior_point)
+        highs.solve(
+            program,
+            time_limit_seconds=clock.left,
+            basis=basis,
+            interior_point=interior_point,
+            relaxed=True,
+        )
     )
     if relaxed.unbounded:
         message = UNLIMITED if _unlimited(program, pairs) else UNBOUNDED
         return Answer(Status.FAILED, message, conclusive=True)
-    if relaxed.x is None or not _any_broken(pairs, relaxed.x):
-        return Answer(relaxed.status, relaxed.message, relaxed.x, relaxed.objective, relaxed.bound)
+    if relaxed.x is None or (_is_whole(program, relaxed.x) and not _any_broken(pairs, relaxed.x)):
+        x = None if relaxed.x is None else _rounded(program, relaxed.x)
+        return Answer(relaxed.status, relaxed.message, x, relaxed.objective, relaxed.bound)
     if relaxed.status is not Status.OPTIMAL:
-        return Answer(Status.FAILED, f"{relaxed.message} with no dispatch that keeps exclusive pairs apart")
+        return Answer(Status.FAILED, f"{relaxed.message} with no dispatch {_what_it_needs(program)}")
     if _unlimited(program, pairs):
         return Answer(Status.FAILED, UNLIMITED, conclusive=True)
     return _close_gap(highs, program, pairs, clock, relaxed, mip_gap_fraction)
 
 
-def _any_broken(pairs: tuple[Pair, ...], x: Array) -> bool:
-    return any(pair.broken(x).size > 0 for pair in pairs)
+def _is_whole(program: LinearProgram, x: Array) -> bool:
+    whole = x[program.integers]
+    return bool((np.abs(whole - np.round(whole)) <= WHOLE_TOLERANCE).all())
+
+
+def _rounded(program: LinearProgram, x: Array) -> Array:
+    if program.integers.size == 0:
+        return x
+    whole = x.copy()
+    whole[program.integers] = np.round(x[program.integers])
+    return whole
+
+
+def _what_it_needs(program: LinearProgram) -> str:
+    whole = " and units on or off" if program.integers.size else ""
+    return f"that keeps exclusive pairs apart{whole}"
+
+
+def _any_broken(pairs: tuple[Pair, ...], x: Array | None) -> bool:
+    return x is not None and any(pair.broken(x).size > 0 for pair in pairs)
 
 
 def _unlimited(program: LinearProgram, pairs: tuple[Pair, ...]) -> bool:
@@ -161,21 +195,33 @@ def _close_gap(
     """Repair and split in turn until the best repaired point and the best bound meet."""
     best = Answer(Status.FAILED, "", bound=relaxed.bound)
     split: dict[Pair, NDArray[np.intp]] = {pair: np.zeros(0, dtype=np.intp) for pair in pairs}
-    outcome = relaxed
+    outcome, was_whole = relaxed, program.integers.size == 0
     while outcome.x is not None:
-        if _any_broken(pairs, outcome.x):
-            best = _better(best, _repair(highs, program, pairs, clock, outcome))
-        else:
-            best = _better(best, outcome)
+        if _is_whole(program, outcome.x):
+            best = _better(best, _repaired(highs, program, pairs, clock, outcome))
         if best.gap_fraction <= mip_gap_fraction:
             return replace(best, status=Status.OPTIMAL, message="optimal")
         wider = {pair: np.union1d(split[pair], pair.broken(outcome.x)) for pair in pairs}
-        if clock.left <= 0 or all(wider[pair].size == split[pair].size for pair in pairs):
+        nothing_new = was_whole and all(wider[pair].size == split[pair].size for pair in pairs)
+        if clock.left <= 0 or nothing_new:
             break
-        split = wider
+        split, was_whole = wider, True
         outcome = _solve_with_binaries(highs, program, split, clock, best, mip_gap_fraction)
         best = replace(best, bound=max(best.bound, outcome.bound))
-    return _without_proof(best, outcome)
+    return _without_proof(program, best, outcome)
+
+
+def _repaired(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    pairs: tuple[Pair, ...],
+    clock: Clock,
+    outcome: Outcome,
+) -> Outcome:
+    """The outcome with its pairs kept apart and its whole columns exactly whole."""
+    if _any_broken(pairs, outcome.x):
+        return _repair(highs, program, pairs, clock, outcome)
+    return replace(outcome, x=None if outcome.x is None else _rounded(program, outcome.x))
 
 
 def _better(best: Answer, outcome: Outcome) -> Answer:
@@ -184,14 +230,15 @@ def _better(best: Answer, outcome: Outcome) -> Answer:
     return replace(best, x=outcome.x, objective=outcome.objective)
 
 
-def _without_proof(best: Answer, last: Outcome) -> Answer:
+def _without_proof(program: LinearProgram, best: Answer, last: Outcome) -> Answer:
     """What to say when the gap stayed open; `last` is the run that ended the search."""
     if best.x is not None:
         message = last.message if last.hit_limit else "the gap could not be closed"
         return replace(best, status=Status.FEASIBLE, message=message)
     if last.status is Status.INFEASIBLE:
-        return Answer(Status.INFEASIBLE, INFEASIBLE_APART)
-    return Answer(Status.FAILED, f"{last.message} with no dispatch that keeps exclusive pairs apart")
+        message = INFEASIBLE_COMMITTED if program.integers.size else INFEASIBLE_APART
+        return Answer(Status.INFEASIBLE, message)
+    return Answer(Status.FAILED, f"{last.message} with no dispatch {_what_it_needs(program)}")
 
 
 def _repair(
@@ -205,15 +252,19 @@ def _repair(
 
     Each round fixes at least one more column for good, so there are at most as many rounds as columns in pairs.
     """
-    upper, outcome = program.upper.copy(), broken
+    lower, upper, outcome = program.lower.copy(), program.upper.copy(), broken
+    if broken.x is not None:
+        lower[program.integers] = upper[program.integers] = np.round(broken.x[program.integers])
     while outcome.x is not None and _any_broken(pairs, outcome.x):
         for pair in pairs:
             steps = pair.broken(outcome.x)
             smaller_a = outcome.x[pair.a][steps] < outcome.x[pair.b][steps]
             upper[pair.a.start + steps[smaller_a]] = 0.0
             upper[pair.b.start + steps[~smaller_a]] = 0.0
-        fixed = replace(program, upper=upper.copy())
-        outcome = clock.count(highs.solve(fixed, time_limit_seconds=clock.left, basis=outcome.basis))
+        fixed = replace(program, lower=lower, upper=upper.copy())
+        outcome = clock.count(
+            highs.solve(fixed, time_limit_seconds=clock.left, basis=outcome.basis, relaxed=True)
+        )
     return outcome
 
 
@@ -225,17 +276,16 @@ def _solve_with_binaries(
     best: Answer,
     mip_gap_fraction: float,
 ) -> Outcome:
-    """Solve with a binary for each step in `split`."""
+    """Solve with whole columns whole and with a binary for each step in `split`."""
     extended, first = with_binaries(program, split)
-    n = extended.cost.size
     start = None if best.x is None else _with_directions(best.x, split)
     # Half the gap for the MILP, half for what repairing its solution may cost.
+    gap = mip_gap_fraction / 2 if split else mip_gap_fraction
     outcome = clock.count(
         highs.solve(
             extended,
             time_limit_seconds=clock.left,
-            integers=np.arange(first, n, dtype=np.int32),
-            mip_gap_fraction=mip_gap_fraction / 2,
+            mip_gap_fraction=gap,
             start=start,
         )
     )
@@ -256,6 +306,8 @@ def with_binaries(
         The extended program and the number of its first binary column.
     """
     n, m = program.cost.size, program.row_lower.size
+    if not any(steps.size for steps in split.values()):
+        return program, n
     a = np.concatenate([pair.a.start + steps for pair, steps in split.items()])
     b = np.concatenate([pair.b.start + steps for pair, steps in split.items()])
     big_a = np.concatenate([implied_upper(program, pair, pair.a)[steps] for pair, steps in split.items()])
@@ -281,6 +333,7 @@ def with_binaries(
         starts=matrix.indptr.astype(np.int32),
         rows=matrix.indices.astype(np.int32),
         values=matrix.data,
+        integers=np.concatenate([program.integers, y]).astype(np.int32),
     )
     return extended, n
 

@@ -7,8 +7,8 @@ are read off once; a new design is then a few sparse products instead of a canon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import cvxpy as cp
@@ -18,7 +18,7 @@ from cvxpy.lin_ops.lin_op import CONSTANT_ID
 from numpy.typing import NDArray
 
 from schema.system import System
-from solvers.maths import Array, Numbers
+from solvers.maths import Array, Numbers, Var
 from solvers.model import Model, bounds_of, build, maths_of
 
 Indices = NDArray[np.int32]
@@ -34,6 +34,7 @@ class LinearProgram:
         lower, upper: (n,).
         row_lower, row_upper: (m,).
         starts, rows, values: compressed columns of A.
+        integers: columns that must be whole, in ascending order.
     """
 
     cost: Array
@@ -45,6 +46,7 @@ class LinearProgram:
     starts: Indices
     rows: Indices
     values: Array
+    integers: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
 
     @property
     def matrix(self) -> sp.csc_array:
@@ -70,6 +72,7 @@ class Program:
         exclusive: component, the two variables that must not both be above 0, and the node they meet at.
         bounded: component and variable of each block of columns.
         width: number of columns.
+        integers: columns that must be whole, in ascending order.
     """
 
     def __init__(self, system: System, numbers: Mapping[str, Numbers]) -> None:
@@ -84,6 +87,7 @@ class Program:
             for var in maths_of(component).variables(component)
         ]
         self.bounded = tuple((name, var) for name, var, _ in self._bounded)
+        self.integers = _integers(self._bounded)
         self._slots = {
             key: slice(start := canonical.param_id_to_col[parameter.id], start + parameter.size)
             for key, parameter in model.parameters.items()
@@ -143,6 +147,7 @@ class Program:
             starts=self._starts,
             rows=self._rows,
             values=self._matrix @ theta,
+            integers=self.integers,
         )
 
     def row_name(self, row: int) -> RowName:
@@ -179,6 +184,11 @@ def _columns(model: Model, canonical: Any) -> dict[tuple[str, str], slice]:
         if start is not None:
             places[key] = slice(start, start + variable.size)
     return places
+
+
+def _integers(bounded: Iterable[tuple[str, Var, slice]]) -> Indices:
+    whole = [np.arange(place.start, place.stop) for _, var, place in bounded if var.integer]
+    return np.sort(np.concatenate(whole)).astype(np.int32) if whole else np.zeros(0, dtype=np.int32)
 
 
 def _row_slices(model: Model, canonical: Any) -> dict[tuple[str, str], slice]:

@@ -19,7 +19,8 @@ from schema.study import SolverSettings
 from schema.system import System
 
 if TYPE_CHECKING:
-    from solvers.dispatch import Dispatch, Dispatcher
+    from solvers.dispatch import Dispatcher
+    from solvers.judging import Dispatch
 
 EvaluationStatus = Literal["success", "failed", "infeasible"]
 

@@ -11,7 +11,7 @@ from schema.store.rebuild import record_of
 from schema.store.records import RunFiles, run_id_of
 from schema.store.timeseries import write_run
 from schema.store.values import utc_text
-from solvers.dispatch import Dispatch
+from solvers.judging import Dispatch
 from tasks.evaluate import Assignment, Design
 from tasks.versions import versions
 

@@ -13,7 +13,7 @@ from ecosystemiser.printing import Grid, as_csv, as_json, duration, note, number
 
 if TYPE_CHECKING:
     from ecosystemiser.dispatching import Solved
-    from solvers.dispatch import Dispatch
+    from solvers.judging import Dispatch
 
 
 def register(app: typer.Typer) -> None:

@@ -196,8 +196,8 @@ def test_minding_co2_never_emits_more_and_never_costs_less(house, weight):
 @FEW
 @given(houses(), st.floats(0.5, 3.0))
 def test_a_larger_demand_is_never_cheaper_where_no_price_is_negative(house, scale):
-    series = {name: np.abs(values) for name, values in house._setting.series.items()}
-    dear = Dispatcher(house.system, series, house.solver)
+    series = {name: np.abs(values) for name, values in house.engine.reference.setting.series.items()}
+    dear = Dispatcher(house.system, series, house.engine.reference.solver)
     low, high = sorted([1.0, scale])
     one, other = solved(dear, {"load.scale": low}), solved(dear, {"load.scale": high})
     assert other.solution.objective_eur >= one.solution.objective_eur - 1e-5

@@ -204,7 +204,11 @@ def check_pairs(run):
 
 
 def check_stores(run, street):
-    hours, series, parts = street.system.horizon.step_hours, street._setting.series, street.system.components
+    hours, series, parts = (
+        street.system.horizon.step_hours,
+        street.engine.reference.setting.series,
+        street.system.components,
+    )
     if "wash" in parts:
         window = max(1, round(parts["wash"].window_hours / hours))
         moved = run.flows["wash.electricity_kw"] - series["load"]

@@ -53,7 +53,7 @@ def solved():
     system = System.model_validate({"system": "house", "horizon": horizon, "components": parts})
     one = Dispatcher(system, series)
     run = one.dispatch()
-    return system, one._numbers(system, one.solver), run.solution
+    return system, one.case().numbers, run.solution
 
 
 def judged(solved, objective_error=0.0, **changes):

@@ -90,7 +90,7 @@ def test_warm_and_cold_agree_on_the_cost(week, designs):
 
 def basis(one):
     one.warm_up()
-    (compiled,) = one._compiled.values()
+    (compiled,) = one.engine._compiled.values()
     return list(compiled.basis.col_status), list(compiled.basis.row_status)
 
 

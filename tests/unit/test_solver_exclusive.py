@@ -131,10 +131,9 @@ def test_the_answer_is_the_plain_milp_s(case, seed):
 
 
 def relaxation(run_of, values=None):
-    system = run_of.system.with_values(values or {})
-    numbers = run_of._numbers(system, run_of.solver)
-    compiled = run_of._compile(system, numbers)
-    return compiled, milp.with_finite_pairs(compiled.program.linear_program(numbers), compiled.pairs)
+    case = run_of.case(values)
+    compiled = run_of.engine.compiled(case)
+    return compiled, milp.with_finite_pairs(compiled.linear_program(case), compiled.pairs)
 
 
 def test_the_cases_do_break_the_relaxation():
@@ -143,7 +142,7 @@ def test_the_cases_do_break_the_relaxation():
         series["heat"] = 0.8 * np.minimum(series["load"] + 0.7, 6)
         one = dispatcher(house(**options), series)
         compiled, program = relaxation(one)
-        point = one._highs.solve(program, time_limit_seconds=10).x
+        point = one.engine.highs.solve(program, time_limit_seconds=10).x
         assert any(pair.broken(point).size for pair in compiled.pairs), case
 
 
@@ -164,7 +163,7 @@ def test_a_lossless_battery_with_nothing_to_gain_needs_no_binaries():
     series = {"load": np.ones(24), "sun": np.zeros(24), "buy": np.zeros(24), "sell": np.zeros(24)}
     one = dispatcher(parts, series)
     run = one.dispatch()
-    assert not one._highs._has_integers
+    assert not one.engine.highs._has_integers
     assert run.status is Status.OPTIMAL
     assert run.solution.objective_eur == pytest.approx(0, abs=1e-9)
     assert run.solution.gap_fraction == 0

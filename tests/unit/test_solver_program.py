@@ -89,8 +89,8 @@ def compiled():
     built = {}
     for name in SYSTEMS:
         one = dispatcher(name)
-        numbers = one._numbers(one.system, one.solver)
-        built[name] = numbers, one._compile(one.system, numbers).program, build(one.system, numbers)
+        case = one.case()
+        built[name] = case.numbers, one.engine.compiled(case).program, build(one.system, case.numbers)
     return built
 
 
@@ -133,8 +133,8 @@ def test_bounds_are_cvxpy_s_for_the_system_s_own_numbers(compiled, name):
 def test_a_dispatch_costs_what_cvxpy_s_own_solve_costs(name):
     one = dispatcher(name)
     for design in ({}, {"grid.export_price_eur_per_kwh": 0.02}):
-        system = one.system.with_values(design)
-        model = build(system, one._numbers(system, one.solver))
+        case = one.case(design)
+        model = build(case.system, case.numbers)
         model.problem.solve(cp.HIGHS)
         run = one.dispatch(design)
         assert run.solution.objective_eur == pytest.approx(model.problem.value, rel=1e-7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import highspy
 import numpy as np
@@ -29,12 +30,16 @@ def program(cost, matrix, row_lower, row_upper, upper, lower=0.0):
     )  # fmt: skip
 
 
+def whole(linear):
+    return replace(linear, integers=np.arange(linear.cost.size, dtype=np.int32))
+
+
 def market_split(rows=5, columns=40):
     """Which half of the numbers adds up to half of each sum? Hopeless for branch and bound."""
     rng = np.random.default_rng(1)
     weights = rng.integers(0, 100, (rows, columns)).astype(float)
     half = weights.sum(axis=1) // 2
-    return program(rng.random(columns), weights, half, half, 1.0)
+    return whole(program(rng.random(columns), weights, half, half, 1.0))
 
 
 def house(steps=24, **grid):
@@ -59,9 +64,7 @@ def house(steps=24, **grid):
 
 
 def test_a_milp_s_time_limit_without_incumbent_is_failed_and_has_no_numbers():
-    outcome = PersistentHighs().solve(
-        market_split(), time_limit_seconds=0.2, integers=np.arange(40, dtype=np.int32)
-    )
+    outcome = PersistentHighs().solve(market_split(), time_limit_seconds=0.2)
     assert outcome.status is Status.FAILED
     assert outcome.x is None
     assert outcome.hit_limit
@@ -69,9 +72,9 @@ def test_a_milp_s_time_limit_without_incumbent_is_failed_and_has_no_numbers():
 
 def test_every_solve_has_its_own_time_limit():
     highs, hard = PersistentHighs(), market_split()
-    highs.solve(hard, time_limit_seconds=0.5, integers=np.arange(40, dtype=np.int32))
+    highs.solve(hard, time_limit_seconds=0.5)
     began = time.perf_counter()
-    highs.solve(hard, time_limit_seconds=0.1, integers=np.arange(40, dtype=np.int32))
+    highs.solve(hard, time_limit_seconds=0.1)
     assert time.perf_counter() - began < 0.35
     easy = program([1, 1], [[1, 1]], 1, 1, 5)
     assert highs.solve(easy, time_limit_seconds=0.1).status is Status.OPTIMAL
@@ -81,9 +84,7 @@ def test_a_milp_s_time_limit_with_an_incumbent_is_feasible_and_tells_its_gap():
     rng = np.random.default_rng(2)
     knapsack = program(-rng.integers(50, 99, 60), rng.integers(50, 99, (20, 60)), -np.inf, 1500, 1.0)
     start = np.zeros(60)
-    outcome = PersistentHighs().solve(
-        knapsack, time_limit_seconds=0.2, integers=np.arange(60, dtype=np.int32), start=start
-    )
+    outcome = PersistentHighs().solve(whole(knapsack), time_limit_seconds=0.2, start=start)
     assert outcome.status is Status.FEASIBLE
     assert outcome.bound < outcome.objective < 0
     assert milp.relative_gap(outcome.objective, outcome.bound) > 0
@@ -159,7 +160,7 @@ def test_what_the_simplex_cannot_finish_is_tried_cold_and_then_by_interior_point
     expected = whole.dispatch().solution.objective_eur
     hampered = Dispatcher(system, series)
     hampered.warm_up()
-    hampered._highs._highs.setOptionValue("simplex_iteration_limit", 0)
+    hampered.engine.highs._highs.setOptionValue("simplex_iteration_limit", 0)
     run = hampered.dispatch({"battery.capacity_kwh": 5.0, "battery.power_kw": 1.9})
     assert run.solution.attempts == ("warm", "cold", "interior point")
     other = whole.dispatch({"battery.capacity_kwh": 5.0, "battery.power_kw": 1.9})

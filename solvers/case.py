@@ -1,0 +1,112 @@
+"""One design, ready to be solved, and what is kept between the designs of a system."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schema.study import SolverSettings
+from schema.system import System
+from solvers import milp
+from solvers.highs import PersistentHighs
+from solvers.maths import Array, Numbers, Setting, calendar_months
+from solvers.model import maths_of, numbers_of, structure_of
+from solvers.program import LinearProgram, Program
+
+_REFERENCE_LIMIT_SECONDS = 600.0
+"""A study's own limit must not decide whether there is a reference basis."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A design, ready to be solved.
+
+    Attributes:
+        system: the design.
+        solver: settings, those among the design's values included.
+        setting: horizon, profiles and weights.
+        numbers: the components' parameters.
+    """
+
+    system: System
+    solver: SolverSettings
+    setting: Setting
+    numbers: Mapping[str, Numbers]
+
+
+def reference_case(system: System, series: Mapping[str, Array], solver: SolverSettings) -> Case:
+    """The system as its file states it."""
+    months, month_shares = calendar_months(system.horizon)
+    carbon_price = system.economics.co2_price_eur_per_kg
+    setting = Setting(system.horizon, series, months, month_shares, carbon_price)
+    return Case(system, solver, setting, numbers_of(system, setting))
+
+
+def design_case(reference: Case, values: Mapping[str, float]) -> Case:
+    """The reference with these values at these dotted paths; what stays as it is, is taken from there.
+
+    Raises:
+        pydantic.ValidationError: a value is not valid where it stands.
+    """
+    changes = {path.partition(".")[2]: v for path, v in values.items() if path.startswith("solver.")}
+    solver = reference.solver.with_changes(**changes) if changes else reference.solver
+    system = reference.system.with_values(values)
+    setting = reference.setting
+    weight = system.economics.co2_price_eur_per_kg + solver.co2_weight_eur_per_kg
+    same_weight = weight == setting.carbon_price_eur_per_kg
+    if not same_weight:
+        setting = setting.weighing(weight)
+    numbers = {
+        name: reference.numbers[name]
+        if same_weight and component is reference.system.components[name]
+        else maths_of(component).numbers_of(component, setting)
+        for name, component in system.components.items()
+    }
+    return Case(system, solver, setting, numbers)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled model, its exclusive pairs, and the basis from which its solves start, if there is one."""
+
+    program: Program
+    pairs: tuple[milp.Pair, ...]
+    basis: Any
+
+    def linear_program(self, case: Case) -> LinearProgram:
+        """The program that a design becomes."""
+        return self.program.linear_program(case.numbers)
+
+
+class Engine:
+    """Compiled models and one HiGHS for all designs of a system; not to be shared between threads.
+
+    Each solve starts from the basis of the reference design, which is the system as its file states it: a result
+    depends on its own design alone, never on what was solved before.
+
+    Attributes:
+        reference: the design whose basis the solves start from.
+        highs: the solver object.
+    """
+
+    def __init__(self, reference: Case) -> None:
+        self.reference = reference
+        self.highs = PersistentHighs()
+        self._compiled: dict[Hashable, Compiled] = {}
+
+    def compiled(self, case: Case) -> Compiled:
+        """The model of the design's structure, compiled with the first design that has it."""
+        structure = structure_of(case.system)
+        if structure not in self._compiled:
+            program = Program(case.system, case.numbers)
+            pairs = milp.pairs_of(program)
+            is_reference = structure == structure_of(self.reference.system)
+            basis = self._reference_basis(program, pairs) if is_reference else None
+            self._compiled[structure] = Compiled(program, pairs, basis)
+        return self._compiled[structure]
+
+    def _reference_basis(self, program: Program, pairs: tuple[milp.Pair, ...]) -> Any:
+        """Basis of the reference design's relaxation; None where that has no solution."""
+        relaxed = milp.with_finite_pairs(program.linear_program(self.reference.numbers), pairs)
+        return self.highs.solve(relaxed, time_limit_seconds=_REFERENCE_LIMIT_SECONDS, relaxed=True).basis

@@ -1,0 +1,55 @@
+"""`milp`: the whole horizon in one program, exact to its gap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from solvers import milp
+from solvers.case import Case, Engine
+from solvers.judging import Dispatch, judge
+from solvers.program import Program
+from solvers.solution import Solution, Status
+
+
+def dispatch(case: Case, engine: Engine) -> Dispatch:
+    """Warm from the reference basis; after a numerical failure cold, then by interior point."""
+    compiled = engine.compiled(case)
+    program = compiled.linear_program(case)
+    clock = milp.Clock(case.solver.time_limit_seconds)
+    attempts: list[str] = []
+    judged = Dispatch(case.system, Solution(Status.FAILED, "not solved"))
+    for way in ("warm", "cold", "interior point"):
+        if way == "warm" and compiled.basis is None:
+            continue
+        attempts.append(way)
+        answer = milp.solve(
+            engine.highs, program, compiled.pairs, clock,
+            mip_gap_fraction=case.solver.mip_gap_fraction,
+            basis=compiled.basis if way == "warm" else None,
+            interior_point=way == "interior point",
+        )  # fmt: skip
+        judged = judge(case, solution_of(answer, clock, tuple(attempts), compiled.program))
+        if judged.status is not Status.FAILED or answer.conclusive or clock.left <= 0:
+            break
+    return judged
+
+
+def solution_of(
+    answer: milp.Answer, clock: milp.Clock, attempts: tuple[str, ...], program: Program
+) -> Solution:
+    """An answer with its values by component and variable."""
+    solution = Solution(
+        answer.status,
+        answer.message,
+        solver_seconds=clock.solver_seconds,
+        iterations=clock.iterations,
+        attempts=attempts,
+    )
+    if answer.x is None or not answer.status.has_solution:
+        return solution
+    return replace(
+        solution,
+        values=program.split(answer.x),
+        objective_eur=answer.objective,
+        gap_fraction=answer.gap_fraction,
+    )
