@@ -51,8 +51,13 @@ class SolverSettings(Model):
     """Most that HiGHS may spend on one evaluation [s]."""
     mip_gap_fraction: Annotated[float, Field(ge=0, lt=1)] = 1e-4
     """Relative gap at which a MILP counts as solved [-]."""
+    objective: Literal["cost", "co2", "grid_exchange"] = "cost"
+    """What the dispatch minimises: cost, CO2, or the energy exchanged with electricity grids (imports and exports
+    added up). Of dispatches that do equally well, the cheapest is taken."""
     co2_weight_eur_per_kg: NonNegative = 0.0
     """Weighs CO2 in the dispatch only [€/kg]; it enters no KPI."""
+    grid_exchange_weight_eur_per_kwh: NonNegative = 0.0
+    """Weighs imports and exports of electricity in the dispatch only [€/kWh]; it enters no KPI."""
 
 
 class Range(Model):

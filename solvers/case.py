@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schema.study import SolverSettings
@@ -16,6 +16,10 @@ from solvers.program import LinearProgram, Program
 
 _REFERENCE_LIMIT_SECONDS = 600.0
 """A study's own limit must not decide whether there is a reference basis."""
+
+
+FAR_ABOVE_COST_EUR = 1000.0
+"""Weight of a kilogram or a kilowatt-hour where these are the objective: cost decides only between equals."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,22 @@ class Case:
 
 
 def reference_case(system: System, series: Mapping[str, Array], solver: SolverSettings) -> Case:
-    """The system as its file states it."""
+    """The system as its file states it; of the study's settings its basis knows nothing."""
     months, month_shares = calendar_months(system.horizon)
-    carbon_price = system.economics.co2_price_eur_per_kg
-    setting = Setting(system.horizon, series, months, month_shares, carbon_price)
+    setting = Setting(system.horizon, series, months, month_shares, *weights_of(system, SolverSettings()))
     return Case(system, solver, setting, numbers_of(system, setting))
+
+
+def weights_of(system: System, solver: SolverSettings) -> tuple[float, float]:
+    """What CO2 [€/kg] and exchanged electricity [€/kWh] weigh in the dispatch, beside costs in €."""
+    co2_eur_per_kg = system.economics.co2_price_eur_per_kg + solver.co2_weight_eur_per_kg
+    exchange_eur_per_kwh = solver.grid_exchange_weight_eur_per_kwh
+    match solver.objective:
+        case "co2":
+            co2_eur_per_kg += FAR_ABOVE_COST_EUR
+        case "grid_exchange":
+            exchange_eur_per_kwh += FAR_ABOVE_COST_EUR
+    return co2_eur_per_kg, exchange_eur_per_kwh
 
 
 def design_case(reference: Case, values: Mapping[str, float]) -> Case:
@@ -53,13 +68,14 @@ def design_case(reference: Case, values: Mapping[str, float]) -> Case:
     solver = reference.solver.with_changes(**changes) if changes else reference.solver
     system = reference.system.with_values(values)
     setting = reference.setting
-    weight = system.economics.co2_price_eur_per_kg + solver.co2_weight_eur_per_kg
-    same_weight = weight == setting.carbon_price_eur_per_kg
-    if not same_weight:
-        setting = setting.weighing(weight)
+    weights = weights_of(system, solver)
+    same_weights = weights == (setting.carbon_price_eur_per_kg, setting.exchange_price_eur_per_kwh)
+    if not same_weights:
+        carbon, exchange = weights
+        setting = replace(setting, carbon_price_eur_per_kg=carbon, exchange_price_eur_per_kwh=exchange)
     numbers = {
         name: reference.numbers[name]
-        if same_weight and component is reference.system.components[name]
+        if same_weights and component is reference.system.components[name]
         else maths_of(component).numbers_of(component, setting)
         for name, component in system.components.items()
     }

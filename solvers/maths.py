@@ -11,7 +11,7 @@ Symbols: T steps of Δ hours; series have shape (T,). Power is positive in the d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Protocol
@@ -43,6 +43,10 @@ class Operations(Protocol):
         """The series one step earlier, 0 before the first step."""
         ...
 
+    def recent(self, series: Any, steps: Any) -> Any:
+        """Sum over this step and those before it, `steps` in all."""
+        ...
+
     def spread(self, values: Any, groups: Array) -> Any:
         """For each step the value of its group: groups is (T, G) of zeros and ones."""
         ...
@@ -62,6 +66,12 @@ class NumpyOperations:
         shifted[0] = 0.0
         shifted[1:] = series[:-1]
         return shifted
+
+    def recent(self, series: Any, steps: Any) -> Any:
+        count = int(steps)
+        sums = np.cumsum(series, axis=-1)
+        sums[..., count:] -= sums[..., :-count].copy()
+        return sums
 
     def spread(self, values: Any, groups: Array) -> Any:
         return groups @ values
@@ -136,6 +146,7 @@ class Setting:
         months: (T, M), one where a step lies in the horizon's m-th calendar month.
         month_shares: (M,), share of each calendar month that the horizon covers [-].
         carbon_price_eur_per_kg: weight of CO2 in the dispatch, price and weight together.
+        exchange_price_eur_per_kwh: weight of electricity that is imported or exported.
     """
 
     horizon: Horizon
@@ -143,10 +154,7 @@ class Setting:
     months: Array
     month_shares: Array
     carbon_price_eur_per_kg: float = 0.0
-
-    def weighing(self, carbon_price_eur_per_kg: float) -> Setting:
-        """The same with another weight of CO2."""
-        return replace(self, carbon_price_eur_per_kg=carbon_price_eur_per_kg)
+    exchange_price_eur_per_kwh: float = 0.0
 
     @cached_property
     def ones(self) -> Array:
@@ -212,6 +220,7 @@ class Maths:
         ledger: cost and CO2 of solved flows.
         exclusive: two variables that must not both be above 0 in a step, where both stand.
         optional: attributes that add terms to the equations where they are not 0.
+        structural: attributes whose very values decide which equations there are, as a count of steps.
         hand_on: which parameters of a window of steps [start, stop) depend on what was solved before it, and
             with what value: from the whole horizon's parameters, the variables solved for the steps before
             `start`, and the window.
@@ -223,6 +232,7 @@ class Maths:
     ledger: Callable[[Numbers, Mapping[str, Array]], Ledger] = lambda _numbers, _values: Ledger()
     exclusive: tuple[str, str] | None = None
     optional: tuple[str, ...] = ()
+    structural: tuple[str, ...] = ()
     hand_on: Callable[[Numbers, Mapping[str, Array], slice], Mapping[str, Any]] = (
         lambda _numbers, _values, _window: {}
     )

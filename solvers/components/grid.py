@@ -1,7 +1,8 @@
 """Connections to public grids.
 
 Symbols: i import [kW], x export [kW], a availability of the limits, P_m peak of calendar month m [kW], P peak of
-the horizon [kW], Δ step [h], π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg].
+the horizon [kW], Δ step [h], π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg], ξ weight of what
+is exchanged [€/kWh].
 
 (G1)  0 ≤ i_t ≤ a_t · import limit,  0 ≤ x_t ≤ a_t · export limit,  i_t · x_t = 0
 (G2)  i_t ≤ P_m for every step t of month m            only with a monthly demand charge
@@ -22,7 +23,7 @@ from solvers.maths import Array, Equations, Ledger, Maths, Numbers, Operations, 
 
 
 def _numbers(grid: Grid, s: Setting) -> dict[str, Any]:
-    hours, weight = s.horizon.step_hours, s.carbon_price_eur_per_kg
+    hours, weight, exchange = s.horizon.step_hours, s.carbon_price_eur_per_kg, s.exchange_price_eur_per_kwh
     import_price, export_price = s.of(grid.import_price_eur_per_kwh), s.of(grid.export_price_eur_per_kwh)
     import_co2, export_co2 = s.of(grid.import_co2_kg_per_kwh), s.of(grid.export_co2_credit_kg_per_kwh)
     numbers: dict[str, Any] = {
@@ -32,8 +33,8 @@ def _numbers(grid: Grid, s: Setting) -> dict[str, Any]:
         "export_revenue_eur_per_kw": hours * export_price,
         "import_co2_kg_per_kw": hours * import_co2,
         "export_co2_kg_per_kw": hours * export_co2,
-        "import_weight_eur_per_kw": hours * (import_price + weight * import_co2),
-        "export_weight_eur_per_kw": hours * (export_price + weight * export_co2),
+        "import_weight_eur_per_kw": hours * (import_price + weight * import_co2 + exchange),
+        "export_weight_eur_per_kw": hours * (export_price + weight * export_co2 - exchange),
     }
     if grid.demand_charge_eur_per_kw_month > 0:
         numbers["peak_limit_kw"] = np.full(s.month_shares.size, np.inf)
