@@ -16,6 +16,7 @@ from schema.components import (
     WaterDemand,
     WindTurbine,
 )
+from schema.store.records import MAXIMISED_KPIS
 from schema.system import System
 
 EIGHT_UNITS = MappingProxyType(
@@ -49,6 +50,9 @@ KPI_UNITS = MappingProxyType(
     }
 )
 """All KPIs with their units; those besides the eight stand where the system has what they are about."""
+
+HIGHER_IS_BETTER = MAXIMISED_KPIS | {"water_self_sufficiency_rate", "rainwater_use_m3", "npv_eur"}
+"""KPIs whose low values are the adverse ones; of the others the high values are."""
 
 STANDS_WITH = MappingProxyType(
     {

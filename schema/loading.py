@@ -11,23 +11,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from schema.components import COMPONENT_TYPES, Component
+from schema.bounds import Series, out_of_bounds, references
+from schema.components import COMPONENT_TYPES
 from schema.errors import Finding, InputError
 from schema.findings import findings_of, known_keys, nearest
 from schema.inputs import resolve_profiles
-from schema.kpis import STANDS_WITH, defined_kpis
-from schema.paths import check_path, check_values
-from schema.profiles import Constant, FileProfile, ProfileRef, SeriesBound, TimeOfUse
-from schema.study import STUDY_TYPES, Bound, Choices, Range, SolverSettings, Study, Variable
+from schema.profiles import Constant, FileProfile, ProfileRef, TimeOfUse
+from schema.studies import STUDY_TYPES, Study
+from schema.study import Bound, Choices, Range, SolverSettings
+from schema.study_checks import Fitting, entry_findings, undefined_kpis
 from schema.system import System
 from schema.yaml_files import Lines, read_yaml
 
-Series = Mapping[str, NDArray[np.float64]]
 _M = TypeVar("_M", bound=BaseModel)
-_VARIABLE: TypeAdapter[Variable] = TypeAdapter(Variable)
 _ENTRIES: Mapping[str, Mapping[str, type[BaseModel]]] = {
     "constraints": {"": Bound},
     "variables": {"choices": Choices, "": Range},
@@ -151,9 +149,10 @@ def load_study(path: Path) -> LoadedStudy:
         findings += error.findings
     if system is not None:
         solver = SolverSettings() if study is None else study.solver
-        findings += _with_lines(_variable_findings(_variables_in(raw), solver, system.system, file), lines)
+        fitting = Fitting(system.system, system.series, solver, file)
+        findings += _with_lines(entry_findings(raw, fitting), lines)
     if study is not None and system is not None:
-        findings += _with_lines(_undefined_kpis(study, system.system, file), lines)
+        findings += _with_lines(undefined_kpis(study, system.system, file), lines)
     if findings or study is None or system is None:
         raise InputError(findings)
     return LoadedStudy(study, system, path)
@@ -175,19 +174,6 @@ def _system_of(name: str, study: Path, lines: Lines) -> LoadedSystem:
             lines.get(("system",)),
         )
     )
-
-
-def _variables_in(raw: dict[str, Any]) -> dict[str, Variable | None]:
-    """The variables that a study names, None for what cannot be read: that is told elsewhere."""
-    variables = raw.get("variables")
-    found: dict[str, Variable | None] = {}
-    for path, stated in variables.items() if isinstance(variables, dict) else ():
-        if isinstance(path, str):
-            try:
-                found[path] = _VARIABLE.validate_python(stated)
-            except ValidationError:
-                found[path] = None
-    return found
 
 
 def load(path: Path) -> LoadedSystem | LoadedStudy:
@@ -295,11 +281,6 @@ def _at_line(finding: Finding, lines: Lines) -> Finding:
     return Finding(finding.file, finding.path, finding.found, finding.expected, finding.message, line)
 
 
-def _references(component: Component) -> dict[str, ProfileRef]:
-    values = {name: getattr(component, name) for name in type(component).model_fields}
-    return {name: value for name, value in values.items() if isinstance(value, ProfileRef)}
-
-
 def _profile_names(system: System, file: str) -> list[Finding]:
     known = ", ".join(system.profiles) or "none"
     return [
@@ -312,7 +293,7 @@ def _profile_names(system: System, file: str) -> list[Finding]:
             + (nearest(reference.profile, system.profiles) or f"; there are {known}"),
         )
         for name, component in system.components.items()
-        for attribute, reference in _references(component).items()
+        for attribute, reference in references(component).items()
         if reference.profile not in system.profiles
     ]
 
@@ -338,67 +319,16 @@ def _series_out_of_bounds(system: System, series: Series, file: str) -> list[Fin
     """Profiles below what an attribute can take, such as a negative demand or a COP of 0."""
     findings = []
     for name, component in system.components.items():
-        for attribute, reference in _references(component).items():
-            values = series.get(reference.profile)
-            bound = _bound_of(type(component), attribute)
-            if values is None or bound is None:
-                continue
-            wrong = np.flatnonzero(~bound.holds(values * reference.scale))
-            if wrong.size:
-                step = int(wrong[0])
-                at = f"{system.horizon.index[step]:%Y-%m-%d %H:%M}"
-                number = f"{values[step] * reference.scale:g}"
-                findings.append(
-                    Finding(
-                        file,
-                        f"components.{name}.{attribute}",
-                        f"{number} at {at}",
-                        f"{bound} in every step",
-                        f"the profile '{reference.profile}' is {number} at {at} ({wrong.size} such steps); "
-                        f"{attribute} must be {bound} in every step",
-                    )
+        for broken in out_of_bounds(component, series):
+            at = f"{system.horizon.index[broken.step]:%Y-%m-%d %H:%M}"
+            findings.append(
+                Finding(
+                    file,
+                    f"components.{name}.{broken.attribute}",
+                    f"{broken.value:g} at {at}",
+                    f"{broken.bound} in every step",
+                    f"the profile '{broken.reference.profile}' is {broken.value:g} at {at} ({broken.steps} such "
+                    f"steps); {broken.attribute} must be {broken.bound} in every step",
                 )
-    return findings
-
-
-def _bound_of(component: type[Component], attribute: str) -> SeriesBound | None:
-    metadata = component.model_fields[attribute].metadata
-    return next((item for item in metadata if isinstance(item, SeriesBound)), None)
-
-
-def _undefined_kpis(study: Study, system: System, file: str) -> list[Finding]:
-    """KPIs that are sought or bounded and that not every design of the system has."""
-    defined = defined_kpis(system)
-    return [
-        Finding(
-            file,
-            f"{section}.{name}",
-            name,
-            "a KPI that every design of the system has",
-            f"not every design of this system has {name}: it stands only with {STANDS_WITH[name]}",
-        )
-        for section in ("objectives", "constraints")
-        for name in getattr(study, section)
-        if name not in defined
-    ]
-
-
-def _variable_findings(
-    variables: Mapping[str, Variable | None], solver: SolverSettings, system: System, file: str
-) -> list[Finding]:
-    findings: list[Finding] = []
-    for path, variable in variables.items():
-        place = f"variables.{path}"
-        wrong = check_path(system, solver, path, place=place, file=file)
-        if wrong is not None:
-            findings.append(wrong)
-        if wrong is not None or variable is None:
-            continue
-        tried = variable.choices if isinstance(variable, Choices) else [variable.min, variable.max]
-        told: set[str] = set()
-        for value in tried:
-            for finding in check_values(system, solver, {path: value}, place=place, file=file):
-                if finding.message not in told:
-                    told.add(finding.message)
-                    findings.append(finding)
+            )
     return findings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from schema.base import allows
 from schema.errors import Finding
 from schema.findings import findings_of, nearest, short
 from schema.profiles import ProfileRef
@@ -17,15 +17,7 @@ from schema.system import System
 
 def numeric_attributes(model: type[BaseModel]) -> list[str]:
     """The attributes of a model that hold a number."""
-    return [name for name, field in model.model_fields.items() if _is_number(field.annotation)]
-
-
-def _is_number(annotation: Any) -> bool:
-    if get_origin(annotation) in {Union, UnionType}:
-        return any(_is_number(argument) for argument in get_args(annotation))
-    if hasattr(annotation, "__metadata__"):
-        return _is_number(get_args(annotation)[0])
-    return annotation in {float, int}
+    return [name for name, field in model.model_fields.items() if allows(field.annotation, float, int)]
 
 
 def owners(system: System, solver: SolverSettings) -> dict[str, BaseModel]:
@@ -36,7 +28,58 @@ def owners(system: System, solver: SolverSettings) -> dict[str, BaseModel]:
 def check_path(
     system: System, solver: SolverSettings, path: str, *, place: str, file: str = ""
 ) -> Finding | None:
-    """What is wrong with a dotted path, if anything; `place` is where the path was written."""
+    """What is wrong with a dotted path to a number, if anything; `place` is where the path was written."""
+    wrong = _leads_nowhere(system, solver, path, place, file) or _not_numeric(
+        system, solver, path, place, file
+    )
+    if wrong is None and isinstance(_standing(system, solver, path), ProfileRef):
+        return Finding(
+            file,
+            place,
+            path,
+            "an attribute that holds a number",
+            f"'{path}' is a profile; a number cannot take its place",
+        )
+    return wrong
+
+
+def check_scalable(
+    system: System, solver: SolverSettings, path: str, *, place: str, file: str = ""
+) -> Finding | None:
+    """As `check_path`, for a number or a profile."""
+    wrong = _leads_nowhere(system, solver, path, place, file)
+    if wrong is None and not isinstance(_standing(system, solver, path), ProfileRef):
+        return _not_numeric(system, solver, path, place, file)
+    return wrong
+
+
+def check_word(
+    system: System, solver: SolverSettings, path: str, word: str, *, place: str, file: str = ""
+) -> Finding | None:
+    """What is wrong with a word at a dotted path: a profile's name, or one of an attribute's own words."""
+    wrong = _leads_nowhere(system, solver, path, place, file)
+    if wrong is not None:
+        return wrong
+    owner, _, attribute = path.partition(".")
+    field = type(owners(system, solver)[owner]).model_fields.get(attribute)
+    if field is not None and allows(field.annotation, ProfileRef):
+        if word in system.profiles:
+            return None
+        known = ", ".join(system.profiles) or "none"
+        hint = nearest(word, system.profiles) or f"; there are {known}"
+        return Finding(file, place, word, f"one of {known}", f"there is no profile '{word}'{hint}")
+    if field is not None and get_origin(field.annotation) is Literal:
+        wrong_values = check_values(system, solver, {path: word}, place=place, file=file)
+        return wrong_values[0] if wrong_values else None
+    message = f"'{path}' takes no name such as '{word}'; write a number"
+    return check_scalable(system, solver, path, place=place, file=file) or Finding(
+        file, place, word, "a number", message
+    )
+
+
+def _leads_nowhere(
+    system: System, solver: SolverSettings, path: str, place: str, file: str
+) -> Finding | None:
     roots = owners(system, solver)
     owner, _, attribute = path.partition(".")
     if not attribute:
@@ -51,22 +94,26 @@ def check_path(
         known = ", ".join(roots)
         hint = nearest(owner, roots) or f"; there are {known}"
         return Finding(file, place, path, f"one of {known}", f"the system has no component '{owner}'{hint}")
-    numeric = numeric_attributes(type(roots[owner]))
-    if attribute not in numeric:
-        hint = nearest(attribute, numeric) or f"; it has {', '.join(numeric)}"
-        what = "is not a number" if attribute in type(roots[owner]).model_fields else "does not exist"
-        return Finding(
-            file, place, path, "a numeric attribute", f"the attribute '{attribute}' of '{owner}' {what}{hint}"
-        )
-    if isinstance(getattr(roots[owner], attribute), ProfileRef):
-        return Finding(
-            file,
-            place,
-            path,
-            "an attribute that holds a number",
-            f"'{path}' is a profile; a number cannot take its place",
-        )
     return None
+
+
+def _not_numeric(system: System, solver: SolverSettings, path: str, place: str, file: str) -> Finding | None:
+    owner, _, attribute = path.partition(".")
+    kind = type(owners(system, solver)[owner])
+    numeric = numeric_attributes(kind)
+    if attribute in numeric:
+        return None
+    hint = nearest(attribute, numeric) or f"; it has {', '.join(numeric)}"
+    what = "is not a number" if attribute in kind.model_fields else "does not exist"
+    message = f"the attribute '{attribute}' of '{owner}' {what}{hint}"
+    return Finding(file, place, path, "a numeric attribute", message)
+
+
+def _standing(system: System, solver: SolverSettings, path: str) -> Any:
+    """What stands at a path whose owner exists; None where there is no such attribute."""
+    owner, _, attribute = path.partition(".")
+    model = owners(system, solver)[owner]
+    return getattr(model, attribute) if attribute in type(model).model_fields else None
 
 
 def check_values(

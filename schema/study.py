@@ -1,4 +1,4 @@
-"""Studies: which designs of a system to evaluate, and what to seek."""
+"""What all studies state, and the genetic study: which designs of a system to evaluate, and what to seek."""
 
 from __future__ import annotations
 
@@ -134,12 +134,12 @@ class GeneticAlgorithm(Model):
     that has a satisfying design, plus 10 % of its range."""
 
 
-class GeneticStudy(Model):
-    """Seeks the trade-off between objectives by a genetic algorithm."""
+class StudyBase(Model):
+    """What every study states."""
 
     study: StudyId
     """Id of the study; letters, digits, - and _."""
-    type: Literal["genetic_algorithm"]
+    type: str
     """Kind of study."""
     description: str = ""
     """What it is for, in the user's words."""
@@ -147,6 +147,13 @@ class GeneticStudy(Model):
     """Path of the system file, relative to the study file."""
     solver: SolverSettings = SolverSettings()
     """How each evaluation is dispatched."""
+
+
+class GeneticStudy(StudyBase):
+    """Seeks the trade-off between objectives by a genetic algorithm."""
+
+    type: Literal["genetic_algorithm"]
+    """Kind of study."""
     objectives: dict[KpiName, Sense] = Field(min_length=1)
     """KPIs to minimise or maximise; the first one is the fitness."""
     constraints: dict[KpiName, Bound] = Field(default_factory=dict)
@@ -165,6 +172,7 @@ class GeneticStudy(Model):
             raise ValueError("algorithm.reference_point must name each objective once")
         return self
 
-
-Study = GeneticStudy
-STUDY_TYPES = {"genetic_algorithm": GeneticStudy}
+    @property
+    def planned(self) -> int:
+        """Evaluations of each design that the study begins with."""
+        return self.algorithm.population_size * self.algorithm.max_generations

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from schema.base import Model
+from schema.base import Model, Value, allows
 from schema.components import AnyComponent
 from schema.names import COMPONENT_PATTERN
-from schema.profiles import NonNegative, Positive, ProfileSpec
+from schema.profiles import NonNegative, Positive, ProfileRef, ProfileSpec
+from schema.sizing import CAPACITIES, ON_OFF, Sizing, told_apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +112,14 @@ class System(Model):
     """How money and CO2 are weighed."""
     components: dict[ComponentName, AnyComponent] = Field(min_length=1)
     """The components by name."""
+    sizing: dict[str, Sizing] = Field(default_factory=dict)
+    """Capacities that the solver chooses, by dotted path; written as `capacity_kw: {optimise: {min: 0, max: 20}}` in
+    the component, which has the most it may be in its place meanwhile."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sizing_stands_apart(cls, raw: Any) -> Any:
+        return told_apart(raw) if isinstance(raw, dict) else raw
 
     @field_validator("components")
     @classmethod
@@ -119,6 +128,21 @@ class System(Model):
         if taken:
             raise ValueError(f"'{taken[0]}' cannot name a component: dotted paths begin with it")
         return components
+
+    @model_validator(mode="after")
+    def _sizing_is_linear(self) -> System:
+        for path in self.sizing:
+            owner, _, attribute = path.partition(".")
+            component = self.components.get(owner)
+            if attribute not in CAPACITIES or getattr(component, attribute, None) is None:
+                raise ValueError(f"sizing: '{path}' is no capacity of a component")
+            told = [name for name in ON_OFF if getattr(component, name, None)]
+            if told:
+                raise ValueError(
+                    f"components.{path} cannot be left to the solver beside {told[0]}: a unit that is on or off as a "
+                    "whole needs a number as its capacity, or a study that varies it"
+                )
+        return self
 
     @model_validator(mode="after")
     def _baseline_leads_somewhere(self) -> System:
@@ -133,23 +157,40 @@ class System(Model):
             raise ValueError("; ".join(str(finding) for finding in findings))
         return self
 
-    def with_values(self, values: Mapping[str, float]) -> System:
+    def with_values(self, values: Mapping[str, Value]) -> System:
         """A copy with the numbers at dotted paths replaced; what changed is checked again.
 
-        Paths that begin with `solver` are not the system's and are passed over.
+        Where a profile stands, a number multiplies it and a name puts another profile in its place. Paths that
+        begin with `solver` are not the system's and are passed over.
 
         Raises:
             pydantic.ValidationError: a value is not valid where it stands.
             KeyError: a path names no component.
         """
-        changes: dict[str, dict[str, float]] = {}
+        changes: dict[str, dict[str, Any]] = {}
         for path, value in values.items():
             owner, _, attribute = path.partition(".")
             if owner != "solver":
-                changes.setdefault(owner, {})[attribute] = value
+                stated = (
+                    _profile_for(self.components[owner], attribute, value) if owner != "economics" else None
+                )
+                changes.setdefault(owner, {})[attribute] = value if stated is None else stated
         economics = self.economics.with_changes(**changes.pop("economics", {}))
         components = dict(self.components)
         for owner, attributes in changes.items():
             components[owner] = components[owner].with_changes(**attributes)
         # The parts are checked; the whole need not be parsed again.
-        return self.model_copy(update={"economics": economics, "components": components})
+        sizing = {path: range_ for path, range_ in self.sizing.items() if path not in values}
+        return self.model_copy(update={"economics": economics, "components": components, "sizing": sizing})
+
+
+def _profile_for(component: Model, attribute: str, value: Value) -> ProfileRef | None:
+    """What a number or a name means where a profile stands or may stand; None elsewhere."""
+    before = getattr(component, attribute, None)
+    scale = before.scale if isinstance(before, ProfileRef) else 1.0
+    if isinstance(before, ProfileRef) and not isinstance(value, str):
+        return ProfileRef(profile=before.profile, scale=scale * value)
+    field = type(component).model_fields.get(attribute)
+    if isinstance(value, str) and field is not None and allows(field.annotation, ProfileRef):
+        return ProfileRef(profile=value, scale=scale)
+    return None

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from schema.base import Value
+from schema.bounds import out_of_bounds, references
 from schema.study import SolverSettings
 from schema.system import System
 from solvers import milp
@@ -58,16 +60,20 @@ def weights_of(system: System, solver: SolverSettings) -> tuple[float, float]:
     return co2_eur_per_kg, exchange_eur_per_kwh
 
 
-def design_case(reference: Case, values: Mapping[str, float]) -> Case:
+def design_case(reference: Case, values: Mapping[str, Value]) -> Case:
     """The reference with these values at these dotted paths; what stays as it is, is taken from there.
 
     Raises:
         pydantic.ValidationError: a value is not valid where it stands.
+        ValueError: a profile that is multiplied or put in place leaves what its attribute takes.
     """
-    changes = {path.partition(".")[2]: v for path, v in values.items() if path.startswith("solver.")}
+    changes: dict[str, Any] = {
+        path.partition(".")[2]: v for path, v in values.items() if path.startswith("solver.")
+    }
     solver = reference.solver.with_changes(**changes) if changes else reference.solver
     system = reference.system.with_values(values)
     setting = reference.setting
+    _require_sound_series(reference.system, system, setting.series)
     weights = weights_of(system, solver)
     same_weights = weights == (setting.carbon_price_eur_per_kg, setting.exchange_price_eur_per_kwh)
     if not same_weights:
@@ -80,6 +86,19 @@ def design_case(reference: Case, values: Mapping[str, float]) -> Case:
         for name, component in system.components.items()
     }
     return Case(system, solver, setting, numbers)
+
+
+def _require_sound_series(before: System, system: System, series: Mapping[str, Array]) -> None:
+    for name, component in system.components.items():
+        if component is before.components[name] or references(component) == references(
+            before.components[name]
+        ):
+            continue
+        for broken in out_of_bounds(component, series):
+            raise ValueError(
+                f"{name}.{broken.attribute}: the profile '{broken.reference.profile}' becomes {broken.value:g} in "
+                f"{broken.steps} steps and must be {broken.bound}"
+            )
 
 
 @dataclass(frozen=True)

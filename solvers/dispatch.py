@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from schema.base import Value
 from schema.study import SolverSettings
 from schema.system import System
 from solvers import conflicts, milp, whole
@@ -43,7 +44,7 @@ class Dispatcher:
         self.engine = Engine(reference_case(system, series, solver or SolverSettings()))
         self._baselines: dict[Hashable, Dispatch] = {}
 
-    def dispatch(self, values: Mapping[str, float] | None = None, *, explain: bool = False) -> Dispatch:
+    def dispatch(self, values: Mapping[str, Value] | None = None, *, explain: bool = False) -> Dispatch:
         """Dispatch the design that has these values at these dotted paths.
 
         Args:
@@ -64,11 +65,11 @@ class Dispatcher:
             dispatch = _compared(dispatch, self._baseline(values))
         return replace(dispatch, seconds=time.perf_counter() - began)
 
-    def dispatch_all(self, designs: Sequence[Mapping[str, float]]) -> list[Dispatch]:
+    def dispatch_all(self, designs: Sequence[Mapping[str, Value]]) -> list[Dispatch]:
         """Dispatch several designs; each gets what it would get alone."""
         return [self.dispatch(values) for values in designs]
 
-    def explain(self, values: Mapping[str, float] | None = None) -> tuple[str, ...]:
+    def explain(self, values: Mapping[str, Value] | None = None) -> tuple[str, ...]:
         """Why the design that has these values cannot be dispatched, in words; empty if it can.
 
         Raises:
@@ -80,7 +81,7 @@ class Dispatcher:
         """Compile the model and find the reference basis now rather than with the first design."""
         self.engine.compiled(self.engine.reference)
 
-    def case(self, values: Mapping[str, float] | None = None) -> Case:
+    def case(self, values: Mapping[str, Value] | None = None) -> Case:
         """The design that has these values, ready to be solved.
 
         Raises:
@@ -88,7 +89,7 @@ class Dispatcher:
         """
         return design_case(self.engine.reference, values or {})
 
-    def _baseline(self, values: Mapping[str, float]) -> Dispatch:
+    def _baseline(self, values: Mapping[str, Value]) -> Dispatch:
         """The dispatch that a design is compared with: the same but for what the baseline states."""
         stated = {**values, **self.system.economics.baseline}
         key = tuple(sorted(stated.items()))

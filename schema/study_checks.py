@@ -1,0 +1,239 @@
+"""Whether what a study says fits its system: paths, values, names of profiles, KPIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from schema.base import Value
+from schema.bounds import Series, out_of_bounds
+from schema.distributions import ScaledBy, Uncertain, distribution_of
+from schema.errors import Finding
+from schema.kpis import STANDS_WITH, defined_kpis
+from schema.paths import check_path, check_scalable, check_values, check_word, owners
+from schema.profiles import ProfileRef
+from schema.studies import ScaleSteps, Study, Sweep, values_of
+from schema.study import Choices, SolverSettings, Variable
+from schema.system import System
+
+_VARIABLE: TypeAdapter[Variable] = TypeAdapter(Variable)
+_UNCERTAIN: TypeAdapter[Uncertain] = TypeAdapter(Uncertain)
+_SWEEP: TypeAdapter[Sweep] = TypeAdapter(Sweep)
+_VALUE: TypeAdapter[Value] = TypeAdapter(Value)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What a study's entries must fit.
+
+    Attributes:
+        series: the system's profiles, each (T,).
+        file: the study's, for the findings.
+    """
+
+    system: System
+    series: Series
+    solver: SolverSettings
+    file: str
+
+
+def entry_findings(raw: Mapping[str, Any], fitting: Fitting) -> list[Finding]:
+    """What is wrong with the entries that begin with a path, whatever else the study says."""
+    return [
+        *_of_variables(_entries(raw, "variables", _VARIABLE), fitting),
+        *design_findings(_entries(raw, "design", _VALUE), fitting),
+        *_of_uncertain(_entries(raw, "uncertain", _UNCERTAIN), fitting),
+        *_of_sweep(_entries(raw, "sweep", _SWEEP), fitting),
+        *clashes(_stated_design(raw), raw, fitting.file),
+    ]
+
+
+def _entries(raw: Mapping[str, Any], section: str, adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """A section's entries by path, None for what cannot be read: that is told elsewhere."""
+    stated = _stated_design(raw) if section == "design" else raw.get(section)
+    found: dict[str, Any] = {}
+    for path, entry in stated.items() if isinstance(stated, Mapping) else ():
+        if isinstance(path, str):
+            try:
+                found[path] = adapter.validate_python(entry)
+            except ValidationError:
+                found[path] = None
+    return found
+
+
+def _stated_design(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    design = raw.get("design")
+    return design if isinstance(design, Mapping) and "from_study" not in design else {}
+
+
+def clashes(design: Iterable[str], raw: Mapping[str, Any], file: str) -> list[Finding]:
+    """Paths to which the design gives a number and the study another one."""
+    stated = set(design)
+    sections = {name: raw[name] for name in ("uncertain", "sweep") if isinstance(raw.get(name), Mapping)}
+    return [
+        Finding(
+            file,
+            f"{section}.{path}",
+            "the path in design too",
+            "each path once, or a scale",
+            f"the design states {path} as well: write {{scale: ...}} to vary what it states, or leave one out",
+        )
+        for section, entries in sections.items()
+        for path, entry in entries.items()
+        if path in stated and not (isinstance(entry, Mapping) and "scale" in entry)
+    ]
+
+
+def design_findings(
+    design: Mapping[str, Value | None], fitting: Fitting, section: str = "design"
+) -> list[Finding]:
+    """What is wrong with a design's numbers and names, alone and together."""
+    findings = []
+    for path, value in design.items():
+        findings += value_findings(path, value, f"{section}.{path}", fitting)
+    if findings:
+        return findings
+    numbers = {path: value for path, value in design.items() if value is not None}
+    return check_values(fitting.system, fitting.solver, _numbers(numbers), place=section, file=fitting.file)
+
+
+def _numbers(design: Mapping[str, Value]) -> dict[str, float]:
+    return {path: value for path, value in design.items() if not isinstance(value, str)}
+
+
+def value_findings(path: str, value: Value | None, place: str, fitting: Fitting) -> list[Finding]:
+    """What is wrong with a number or a name at a path."""
+    system, solver, file = fitting.system, fitting.solver, fitting.file
+    if isinstance(value, str):
+        wrong = check_word(system, solver, path, value, place=place, file=file)
+        return [wrong] if wrong is not None else _beyond_bounds(path, value, place, fitting)
+    wrong = check_path(system, solver, path, place=place, file=file)
+    if wrong is not None:
+        could_scale = check_scalable(system, solver, path, place=place, file=file) is None
+        return [_with_scale_hint(wrong) if could_scale else wrong]
+    return [] if value is None else check_values(system, solver, {path: value}, place=place, file=file)
+
+
+def factor_findings(path: str, factors: Iterable[float], place: str, fitting: Fitting) -> list[Finding]:
+    """What is wrong with factors on what stands at a path."""
+    system, solver, file = fitting.system, fitting.solver, fitting.file
+    wrong = check_scalable(system, solver, path, place=place, file=file)
+    if wrong is not None:
+        return [wrong]
+    owner, _, attribute = path.partition(".")
+    before = getattr(owners(system, solver)[owner], attribute)
+    if before is None:
+        message = f"'{path}' holds no number that could be multiplied; state one in the system"
+        return [Finding(file, place, "nothing", "a number to multiply", message)]
+    findings: list[Finding] = []
+    for factor in factors:
+        if isinstance(before, ProfileRef):
+            findings += _beyond_bounds(path, factor, place, fitting)
+        else:
+            findings += check_values(system, solver, {path: before * factor}, place=place, file=file)
+    return findings
+
+
+def _beyond_bounds(path: str, value: Value, place: str, fitting: Fitting) -> list[Finding]:
+    """Whether a profile that is put in place or multiplied leaves what the attribute takes."""
+    owner, _, attribute = path.partition(".")
+    if owner not in fitting.system.components:
+        return []
+    component = fitting.system.with_values({path: value}).components[owner]
+    return [
+        Finding(
+            fitting.file,
+            place,
+            f"{value}",
+            f"{broken.bound} in every step",
+            f"with {value} the profile '{broken.reference.profile}' becomes {broken.value:g} in {broken.steps} "
+            f"steps; {attribute} must be {broken.bound} in every step",
+        )
+        for broken in out_of_bounds(component, fitting.series)
+        if broken.attribute == attribute
+    ]
+
+
+def _with_scale_hint(wrong: Finding) -> Finding:
+    message = (
+        f"'{wrong.found}' is a profile, whose place no number can take; write {{scale: ...}} to multiply it"
+    )
+    return replace(wrong, message=message, expected="{scale: ...}")
+
+
+def _of_variables(variables: Mapping[str, Variable | None], fitting: Fitting) -> list[Finding]:
+    findings: list[Finding] = []
+    for path, variable in variables.items():
+        place = f"variables.{path}"
+        wrong = check_path(fitting.system, fitting.solver, path, place=place, file=fitting.file)
+        if wrong is not None:
+            findings.append(wrong)
+        elif variable is not None:
+            tried = variable.choices if isinstance(variable, Choices) else [variable.min, variable.max]
+            findings += _each_once(
+                check_values(fitting.system, fitting.solver, {path: value}, place=place, file=fitting.file)
+                for value in tried
+            )
+    return findings
+
+
+def _of_uncertain(uncertain: Mapping[str, Uncertain | None], fitting: Fitting) -> list[Finding]:
+    findings: list[Finding] = []
+    for path, entry in uncertain.items():
+        place = f"uncertain.{path}"
+        if isinstance(entry, ScaledBy):
+            findings += _each_once([factor_findings(path, entry.scale.likely, place, fitting)])
+        else:
+            likely = distribution_of(entry).likely if entry is not None else (None,)
+            findings += _each_once(value_findings(path, value, place, fitting) for value in likely)
+    return findings
+
+
+def _of_sweep(sweep: Mapping[str, Sweep | None], fitting: Fitting) -> list[Finding]:
+    findings: list[Finding] = []
+    for path, entry in sweep.items():
+        place = f"sweep.{path}"
+        values: list[Any] = [None] if entry is None else values_of(entry)
+        if isinstance(entry, ScaleSteps):
+            words = [value for value in values if isinstance(value, str)]
+            findings += [
+                Finding(fitting.file, place, word, "numbers", f"scale multiplies: '{word}' is no number")
+                for word in words
+            ]
+            factors = [value for value in values if not isinstance(value, str)]
+            findings += _each_once([factor_findings(path, factors, place, fitting)])
+        else:
+            findings += _each_once(value_findings(path, value, place, fitting) for value in values)
+    return findings
+
+
+def _each_once(findings: Iterable[list[Finding]]) -> list[Finding]:
+    """Several values at one path may break the same rule."""
+    told: dict[str, Finding] = {}
+    for several in findings:
+        for finding in several:
+            told.setdefault(finding.message, finding)
+    return list(told.values())
+
+
+def undefined_kpis(study: Study, system: System, file: str) -> list[Finding]:
+    """KPIs that are sought, bounded or looked at and that not every design of the system has."""
+    defined = defined_kpis(system)
+    named = {"outputs": getattr(study, "outputs", [])}
+    if not named["outputs"]:
+        named = {"objectives": list(study.objectives), "constraints": list(study.constraints)}
+    return [
+        Finding(
+            file,
+            f"{section}.{name}",
+            name,
+            "a KPI that every design of the system has",
+            f"not every design of this system has {name}: it stands only with {STANDS_WITH[name]}",
+        )
+        for section, names in named.items()
+        for name in names
+        if name not in defined
+    ]
