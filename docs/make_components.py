@@ -1,6 +1,8 @@
 """Writes docs/components.md from the source: `python docs/make_components.py`."""
 
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -11,11 +13,11 @@ from pydantic_core import PydanticUndefined
 
 from schema import profiles as profile_specs
 from schema.base import Model
-from schema.components import COMPONENT_TYPES
+from schema.components import COMPONENT_TYPES, PartLoad
 from schema.profiles import ProfileRef, SeriesBound
 from schema.study import SolverSettings
 from schema.system import Economics, Horizon
-from solvers.components import MATHS
+from solvers import components
 
 TARGET = Path(__file__).with_name("components.md")
 HEAD = """# Components, profiles and settings
@@ -42,8 +44,9 @@ def reference() -> str:
     parts = [HEAD, "## Components"]
     for kind, model in COMPONENT_TYPES.items():
         parts += [f"### `{kind}`", _summary(model), _table(model, leave={"type", "carriers"})]
-    parts.append("## Equations")
-    for module in dict.fromkeys(inspect.getmodule(maths.equations) for maths in MATHS.values()):
+    parts += ["### Part load", _summary(PartLoad), _table(PartLoad), "## Equations"]
+    for found in pkgutil.iter_modules(components.__path__, f"{components.__name__}."):
+        module = importlib.import_module(found.name)
         parts.append(f"```text\n{inspect.cleandoc(module.__doc__ or '')}\n```")
     parts.append("## Profiles")
     for name, model in PROFILES.items():
@@ -107,8 +110,12 @@ def _plain(annotation: Any) -> str:
     bare = _bare(annotation)
     if str(bare).startswith("typing.Literal"):
         return " \\| ".join(f"`{value}`" for value in get_args(bare))
+    if get_origin(bare) is tuple:
+        return "numbers"
     if get_origin(bare) is dict:
         return "numbers by path"
+    if bare is PartLoad:
+        return "[line](#part-load)"
     names = {int: "whole number", str: "text", bool: "true or false"}
     return names.get(bare, re.sub(r"[^A-Za-z ]", "", getattr(bare, "__name__", str(bare))))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
+import scipy.sparse as sp
 
 from schema.components import Component
 from schema.system import System
@@ -44,6 +45,11 @@ class CvxpyOperations:
     def previous(self, series: Any) -> Any:
         return cp.hstack([0.0, series[:-1]]) if series.size > 1 else 0.0 * series
 
+    def recent(self, series: Any, steps: Any) -> Any:
+        count = min(int(steps), series.size)
+        band = sp.diags_array([1.0] * count, offsets=range(0, -count, -1), shape=(series.size,) * 2)
+        return sp.csr_array(band) @ series
+
     def spread(self, values: Any, groups: Array) -> Any:
         return groups @ values
 
@@ -72,8 +78,10 @@ def structure_of(system: System) -> Hashable:
     )
 
 
-def _options(component: Component) -> tuple[bool, ...]:
-    return tuple(bool(getattr(component, attribute)) for attribute in maths_of(component).optional)
+def _options(component: Component) -> tuple[Hashable, ...]:
+    maths = maths_of(component)
+    stands = [bool(getattr(component, attribute)) for attribute in maths.optional]
+    return (*stands, *(getattr(component, attribute) for attribute in maths.structural))
 
 
 def state_equations(
@@ -141,8 +149,9 @@ def bounds_of(var: Var, numbers: Numbers) -> tuple[Array, Array]:
 
 
 def _symbol(name: str, value: Array) -> Any:
-    """Scalars and series are parameters; matrices belong to the structure."""
-    return value if value.ndim == 2 else cp.Parameter(value.shape, name=name, value=value)
+    """Scalars and series are parameters; matrices and counts of steps belong to the structure."""
+    fixed = value.ndim == 2 or name.endswith("_steps")
+    return value if fixed else cp.Parameter(value.shape, name=name, value=value)
 
 
 def _variable(var: Var, numbers: Numbers) -> cp.Variable:

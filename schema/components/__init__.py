@@ -9,7 +9,6 @@ from pydantic import Field
 
 from schema.components.base import (
     CARRIERS,
-    Cogeneration,
     Component,
     Demand,
     EnergyImport,
@@ -21,6 +20,7 @@ from schema.components.base import (
     Storage,
     VolumeSized,
 )
+from schema.components.dispatchable import Cogeneration, Converter, Dispatchable, PartLoad
 from schema.components.electricity import (
     Battery,
     EvCharger,
@@ -112,8 +112,10 @@ __all__ = [
     "Chp",
     "Cogeneration",
     "Component",
+    "Converter",
     "CoolingDemand",
     "Demand",
+    "Dispatchable",
     "DistrictHeat",
     "ElectricBoiler",
     "Electrolyser",
@@ -134,6 +136,7 @@ __all__ = [
     "HeatPump",
     "HydrogenTank",
     "Link",
+    "PartLoad",
     "PowerDemand",
     "PowerSized",
     "Pump",

@@ -224,25 +224,3 @@ class EnergyImport(Component):
     """CO2 intensity [kg/kWh]."""
     renewable_fraction: Fraction = 0.0
     """Renewable share of what is drawn [-]."""
-
-
-class Cogeneration(PowerSized):
-    """A unit that makes electricity and heat from one fuel."""
-
-    electric_efficiency_fraction: PositiveFraction
-    """Electricity out per fuel in [-]."""
-    thermal_efficiency_fraction: Fraction
-    """Heat out per fuel in [-]."""
-    min_thermal_efficiency_fraction: Fraction | None = None
-    """Heat out per fuel in to which it may be lowered, the rest being thrown away [-]; 0 lets all of it go. The
-    ratio is fixed unless told."""
-
-    @model_validator(mode="after")
-    def _conserves_energy(self) -> Cogeneration:
-        if self.electric_efficiency_fraction + self.thermal_efficiency_fraction > 1:
-            raise ValueError(
-                "electric_efficiency_fraction and thermal_efficiency_fraction add up to more than 1"
-            )
-        if (self.min_thermal_efficiency_fraction or 0.0) > self.thermal_efficiency_fraction:
-            raise ValueError("min_thermal_efficiency_fraction is above thermal_efficiency_fraction")
-        return self

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from schema.components.base import (
-    Cogeneration,
     EnergyImport,
     NonNegativeSeries,
     PositiveFraction,
-    PowerSized,
     Series,
     Storage,
 )
+from schema.components.dispatchable import Cogeneration, Converter
 from schema.profiles import Fraction
 
 
@@ -30,7 +29,7 @@ class GasGrid(EnergyImport):
     """CO2 intensity of natural gas by lower heating value [kg/kWh]; IPCC 2006, vol. 2, table 2.2: 56.1 kg/GJ."""
 
 
-class Electrolyser(PowerSized):
+class Electrolyser(Converter):
     """Electrolyser: electricity to hydrogen."""
 
     own_carriers = ("electricity", "hydrogen")

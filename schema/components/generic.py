@@ -16,6 +16,7 @@ from schema.components.base import (
     Series,
     Storage,
 )
+from schema.components.dispatchable import Converter, Dispatchable
 from schema.profiles import Fraction
 
 
@@ -31,7 +32,7 @@ EnergyNode = Annotated[str, AfterValidator(_is_energy_node)]
 """A carrier of energy, or one of its nodes, such as electricity@house_2."""
 
 
-class GenericSource(PowerSized):
+class GenericSource(Dispatchable):
     """Any source of energy; it may give less than is available."""
 
     own_carriers = ("carrier",)
@@ -77,7 +78,7 @@ class GenericStorage(Storage):
     """What it stores, and where."""
 
 
-class GenericConverter(PowerSized):
+class GenericConverter(Converter):
     """Any converter of one carrier to another."""
 
     own_carriers = ("input_carrier", "output_carrier")

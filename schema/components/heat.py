@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from schema.components.base import (
-    Cogeneration,
     Demand,
     EnergyImport,
     NonNegativeProfile,
@@ -14,9 +13,10 @@ from schema.components.base import (
     PowerSized,
     Storage,
 )
+from schema.components.dispatchable import Cogeneration, Converter
 
 
-class HeatPump(PowerSized):
+class HeatPump(Converter):
     """Heat pump: electricity to heat."""
 
     own_carriers = ("electricity", "heat")
@@ -28,7 +28,7 @@ class HeatPump(PowerSized):
     """Coefficient of performance: heat out per electricity in [-]."""
 
 
-class ElectricBoiler(PowerSized):
+class ElectricBoiler(Converter):
     """Resistance heater."""
 
     own_carriers = ("electricity", "heat")
@@ -40,7 +40,7 @@ class ElectricBoiler(PowerSized):
     """Heat out per electricity in [-]."""
 
 
-class GasBoiler(PowerSized):
+class GasBoiler(Converter):
     """Gas boiler."""
 
     own_carriers = ("gas", "heat")
@@ -85,7 +85,7 @@ class DistrictHeat(EnergyImport):
     """Kind of component."""
 
 
-class Chiller(PowerSized):
+class Chiller(Converter):
     """Compression chiller: electricity to cooling; its waste heat goes to the outside air."""
 
     own_carriers = ("electricity", "cooling")

@@ -7,6 +7,9 @@ Symbols: y output [kW], h heat out [kW], e electricity out [kW], η efficiency o
 (C3)  e_t η_min / η_e ≤ h_t ≤ e_t η_th / η_e            in the place of (C2)'s heat where η_min is told
 (C4)  objective = Σ Δ · variable cost · what the capacity measures
 (C5)  0 ≤ x_t ≤ capacity,  output_t = η_t x_t           electrolyser; x electricity in [kW]
+
+All of them may be switched on and off (solvers.components.commitment) and have another efficiency at part load
+(solvers.components.part_load).
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from schema.components import (
     HeatPump,
 )
 from schema.profiles import ProfileRef
+from solvers.components.commitment import committed
+from solvers.components.part_load import at_part_load, intake, yielded
 from solvers.maths import Equations, Maths, Operations, Port, Setting, Var, running_cost, running_ledger
 
 _OPTIONAL = ("variable_cost_eur_per_kwh",)
@@ -57,25 +62,26 @@ def converter_of(source: str, target: str, ports: tuple[str, str] | None = None)
         target: the carrier that it gives.
         ports: names of the two ports; after the carriers unless told.
     """
-    intake, output = ports or (f"{source}_kw", f"{target}_kw")
+    taken, output = ports or (f"{source}_kw", f"{target}_kw")
 
     def equations(p: Any, v: Any, m: Operations) -> Equations:
         power = getattr(v, output)
         return Equations(
             {
                 output: Port(target, +1, power),
-                intake: Port(source, -1, m.times(p.input_per_output, power)),  # (C1)
+                taken: Port(source, -1, m.times(p.input_per_output, power)),  # (C1)
             },
             objective=running_cost(p, power, m),  # (C4)
         )
 
-    return Maths(
+    nominal = Maths(
         _converter_numbers,
         lambda _converter: (Var(output, "capacity_kw"),),
         equations,
         running_ledger(output),
         optional=_OPTIONAL,
     )
+    return committed(at_part_load(nominal, output, intake(taken, "input_per_output")), output)
 
 
 def _electrolyser_numbers(electrolyser: Electrolyser, s: Setting) -> dict[str, Any]:
@@ -96,12 +102,16 @@ def _electrolyser_equations(p: Any, v: Any, m: Operations) -> Equations:
     )
 
 
-ELECTROLYSER = Maths(
+_NOMINAL_ELECTROLYSER = Maths(
     _electrolyser_numbers,
     lambda _electrolyser: (Var("electricity_kw", "capacity_kw"),),
     _electrolyser_equations,
     running_ledger("electricity_kw"),
     optional=_OPTIONAL,
+)
+ELECTROLYSER = committed(
+    at_part_load(_NOMINAL_ELECTROLYSER, "electricity_kw", yielded("hydrogen_kw", "output_per_input")),
+    "electricity_kw",
 )
 
 
@@ -145,10 +155,12 @@ def cogeneration_from(fuel: str) -> Maths:
             objective=running_cost(p, v.electricity_kw, m),  # (C4)
         )
 
-    return Maths(
+    nominal = Maths(
         _cogeneration_numbers,
         _cogeneration_variables,
         equations,
         running_ledger("electricity_kw"),
         optional=_OPTIONAL,
     )
+    follows = intake(f"{fuel}_kw", "fuel_per_electricity")
+    return committed(at_part_load(nominal, "electricity_kw", follows), "electricity_kw")

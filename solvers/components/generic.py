@@ -1,7 +1,8 @@
 """Sources of any energy, and links between nodes.
 
 Symbols: g generation [kW], π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg], f and b power sent
-forward and back [kW], λ loss fraction, Δ step [h]. Any demand, storage and converter are as those with a name.
+forward and back [kW], λ loss fraction, Δ step [h]. Any demand, storage and converter are as those with a name; a
+source may be switched on and off (solvers.components.commitment).
 
 (N1)  0 ≤ g_t ≤ capacity · available power per kW installed
 (N2)  objective = Σ Δ (π + w κ + variable cost) g_t
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schema.components import GenericSource, Link
+from solvers.components.commitment import committed
 from solvers.maths import (
     Array,
     Equations,
@@ -52,11 +54,14 @@ def _source_ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
     return Ledger(float(p["cost_eur_per_kw"] @ v["output_kw"]), float(p["co2_kg_per_kw"] @ v["output_kw"]))
 
 
-SOURCE = Maths(
-    _source_numbers,
-    lambda _source: (Var("output_kw", "available_kw"),),  # (N1)
-    _source_equations,
-    _source_ledger,
+SOURCE = committed(
+    Maths(
+        _source_numbers,
+        lambda _source: (Var("output_kw", "available_kw"),),  # (N1)
+        _source_equations,
+        _source_ledger,
+    ),
+    "output_kw",
 )
 
 
