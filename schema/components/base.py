@@ -177,6 +177,8 @@ class Storage(EnergySized):
     """Lowest level after any step, as a share of the capacity [-]."""
     throughput_cost_eur_per_kwh: NonNegative = 0.0
     """Cost of wear for each kWh discharged [€/kWh]."""
+    holding_cost_eur_per_kwh_hour: NonNegative = 0.0
+    """Cost of holding a kWh for an hour, counted by the level after each step [€/kWh/h]."""
 
     @model_validator(mode="after")
     def _powers_are_told(self) -> Storage:

@@ -42,8 +42,10 @@ class Grid(Component):
     """CO2 intensity of imports [kg/kWh]."""
     export_co2_credit_kg_per_kwh: NonNegativeSeries = 0.0
     """CO2 credited for exports [kg/kWh]."""
-    demand_charge_eur_per_kw_month: NonNegative = 0.0
-    """Price of each calendar month's highest import [€/kW/month]."""
+    demand_charge_eur_per_kw_month: NonNegativeSeries = 0.0
+    """Price of each calendar month's highest import [€/kW/month]; of a profile, its mean over the month."""
+    demand_ratchet_fraction: Fraction = 0.0
+    """Share of the horizon's highest import below which no calendar month's billed peak falls [-]."""
     demand_charge_eur_per_kw_year: NonNegative = 0.0
     """Price of the horizon's highest import [€/kW/a]; counts by the share of a year that the horizon covers."""
     availability_fraction: FractionSeries = 1.0

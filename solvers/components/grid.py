@@ -1,14 +1,15 @@
 """Connections to public grids.
 
-Symbols: i import [kW], x export [kW], a availability of the limits, P_m peak of calendar month m [kW], P peak of
-the horizon [kW], Δ step [h], π price [€/kWh], κ CO2 intensity [kg/kWh], w weight of CO2 [€/kg], ξ weight of what
-is exchanged [€/kWh].
+Symbols: i import [kW], x export [kW], a availability of the limits, P_m billed peak of calendar month m [kW],
+P peak of the horizon [kW], ρ demand ratchet, Δ step [h], π price [€/kWh], κ CO2 intensity [kg/kWh],
+w weight of CO2 [€/kg], ξ weight of what is exchanged [€/kWh].
 
 (G1)  0 ≤ i_t ≤ a_t · import limit,  0 ≤ x_t ≤ a_t · export limit,  i_t · x_t = 0
 (G2)  i_t ≤ P_m for every step t of month m            only with a monthly demand charge
-(G3)  i_t ≤ P for every step t                         only with a yearly demand charge
-(G4)  objective = Σ Δ (π_i + w κ_i) i_t - Σ Δ (π_x + w κ_x) x_t
-                  + Σ_m monthly charge · share_m · P_m + yearly charge · horizon hours / 8,760 · P
+(G3)  i_t ≤ P for every step t                         only with a yearly demand charge or a ratchet
+(G4)  objective = Σ Δ (π_i + w κ_i + ξ) i_t - Σ Δ (π_x + w κ_x - ξ) x_t
+                  + Σ_m monthly charge_m · share_m · P_m + yearly charge · horizon hours / 8,760 · P
+(G5)  ρ P ≤ P_m for every month m                      only with a ratchet of the monthly demand charge
 """
 
 from __future__ import annotations
@@ -36,15 +37,27 @@ def _numbers(grid: Grid, s: Setting) -> dict[str, Any]:
         "import_weight_eur_per_kw": hours * (import_price + weight * import_co2 + exchange),
         "export_weight_eur_per_kw": hours * (export_price + weight * export_co2 - exchange),
     }
-    if grid.demand_charge_eur_per_kw_month > 0:
+    if grid.demand_charge_eur_per_kw_month:
+        monthly_charge = s.months.T @ s.of(grid.demand_charge_eur_per_kw_month) / s.months.sum(axis=0)
         numbers["peak_limit_kw"] = np.full(s.month_shares.size, np.inf)
-        numbers["peak_cost_eur_per_kw"] = grid.demand_charge_eur_per_kw_month * s.month_shares
+        numbers["peak_cost_eur_per_kw"] = monthly_charge * s.month_shares
         numbers["months"] = s.months
-    if grid.demand_charge_eur_per_kw_year > 0:
+    if _has_peak_of_all(grid):
         numbers["yearly_peak_limit_kw"] = np.full(1, np.inf)
         numbers["yearly_peak_cost_eur_per_kw"] = [grid.demand_charge_eur_per_kw_year * s.horizon.year_share]
         numbers["all_steps"] = s.ones[:, None]
+    if _has_ratchet(grid):
+        numbers["ratchet"] = grid.demand_ratchet_fraction
+        numbers["all_months"] = np.ones((s.month_shares.size, 1))
     return numbers
+
+
+def _has_ratchet(grid: Grid) -> bool:
+    return bool(grid.demand_charge_eur_per_kw_month) and grid.demand_ratchet_fraction > 0
+
+
+def _has_peak_of_all(grid: Grid) -> bool:
+    return grid.demand_charge_eur_per_kw_year > 0 or _has_ratchet(grid)
 
 
 def _available(grid: Grid, limit_kw: float | None, s: Setting) -> Array:
@@ -55,9 +68,9 @@ def _available(grid: Grid, limit_kw: float | None, s: Setting) -> Array:
 
 def _variables(grid: Grid) -> tuple[Var, ...]:
     variables = [Var("import_kw", "import_limit_kw"), Var("export_kw", "export_limit_kw")]
-    if grid.demand_charge_eur_per_kw_month > 0:
+    if grid.demand_charge_eur_per_kw_month:
         variables.append(Var("monthly_peak_kw", "peak_limit_kw"))
-    if grid.demand_charge_eur_per_kw_year > 0:
+    if _has_peak_of_all(grid):
         variables.append(Var("yearly_peak_kw", "yearly_peak_limit_kw"))
     return tuple(variables)
 
@@ -77,6 +90,9 @@ def _equations(p: Any, v: Any, m: Operations) -> Equations:
     if hasattr(v, "yearly_peak_kw"):
         at_most["yearly peak"] = v.import_kw - m.spread(v.yearly_peak_kw, p.all_steps)  # (G3)
         objective = objective + m.total(p.yearly_peak_cost_eur_per_kw, v.yearly_peak_kw)
+    if hasattr(p, "ratchet"):
+        least = m.times(p.ratchet, m.spread(v.yearly_peak_kw, p.all_months))
+        at_most["demand ratchet"] = least - v.monthly_peak_kw  # (G5)
     return Equations(ports, at_most=at_most, objective=objective)
 
 
@@ -84,6 +100,8 @@ def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
     cost = p["import_cost_eur_per_kw"] @ v["import_kw"] - p["export_revenue_eur_per_kw"] @ v["export_kw"]
     if "peak_cost_eur_per_kw" in p:
         monthly_peaks = (p["months"] * v["import_kw"][:, None]).max(axis=0)
+        if "ratchet" in p:
+            monthly_peaks = np.maximum(monthly_peaks, p["ratchet"] * v["import_kw"].max())
         cost += p["peak_cost_eur_per_kw"] @ monthly_peaks
     if "yearly_peak_cost_eur_per_kw" in p:
         cost += p["yearly_peak_cost_eur_per_kw"][0] * v["import_kw"].max()
@@ -91,7 +109,14 @@ def _ledger(p: Numbers, v: Mapping[str, Array]) -> Ledger:
     return Ledger(float(cost), float(co2))
 
 
-GRID = Maths(_numbers, _variables, _equations, _ledger, exclusive=("import_kw", "export_kw"))
+GRID = Maths(
+    _numbers,
+    _variables,
+    _equations,
+    _ledger,
+    exclusive=("import_kw", "export_kw"),
+    optional=("demand_ratchet_fraction",),
+)
 
 
 def _import_numbers(grid: EnergyImport, s: Setting) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Optima that others have published, as far as today's components can state them."""
+"""Optima that others have published, restated with our components."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from schema.system import System
@@ -35,29 +36,53 @@ def test_reopt_blended_tariff():
     assert run.kpis["total_cost"] - energy == pytest.approx(136.99, abs=0.005)
 
 
-def test_pypsa_lopf_storage_without_the_cost_of_holding():
-    """PyPSA, test_storage_energy_marginal_cost: 2.6, of which 0.2 x (2 + 1 + 0) is for holding energy.
+def test_reopt_look_back_demand():
+    """REopt.jl, look-back demand charges: 1 kW over 2022 but for 100 kW in one hour of January.
 
-    Our storages know no cost of holding; the dispatch is the only feasible one that buys no more than is needed,
-    so what is bought (2.0) and what is held (3.0 kWh) must be theirs.
+    10.5 $/kW in six cold months, 11.5 $/kW in six warm ones; no month is billed for less than 35 % of the year's
+    peak: 100 · (10.5 + 0.35 · 10.5 · 5 + 0.35 · 11.5 · 6).
     """
     parts = {
-        "gen": {
+        "grid": {
             "type": "grid",
-            "import_limit_kw": 3,
-            "export_limit_kw": 0,
-            "import_price_eur_per_kwh": {"profile": "price"},
+            "import_price_eur_per_kwh": 0.1,
+            "demand_charge_eur_per_kw_month": {"profile": "charge"},
+            "demand_ratchet_fraction": 0.35,
+        },
+        "load": {"type": "power_demand", "profile": "load"},
+    }
+    load = np.ones(8760)
+    load[7] = 100.0
+    month = pd.date_range("2022-01-01", periods=8760, freq="h").month
+    charge = np.where((month >= 5) & (month <= 10), 11.5, 10.5)
+    run = dispatch(parts, {"load": load, "charge": charge}, start="2022-01-01T00:00")
+    energy = 0.1 * run.flows["grid.import_kw"].sum()
+    assert run.kpis["total_cost"] - energy == pytest.approx(5302.5, rel=1e-9)
+    assert run.solution.objective_eur == pytest.approx(run.kpis["total_cost"], rel=1e-9)
+
+
+def test_pypsa_lopf_storage():
+    """PyPSA, test_storage_energy_marginal_cost: 2 for what is bought, 0.2 · (2 + 1 + 0) for what is held."""
+    parts = {
+        "gen": {
+            "type": "generic_source",
+            "carrier": "electricity",
+            "capacity_kw": 3,
+            "profile": "available",
+            "price_eur_per_kwh": 1,
         },
         "store": {
-            "type": "battery",
+            "type": "generic_storage",
+            "carrier": "electricity",
             "capacity_kwh": 10,
             "power_kw": 10,
             "initial_level_fraction": 0.1,
             "cyclic": False,
+            "holding_cost_eur_per_kwh_hour": 0.2,
         },
         "load": {"type": "power_demand", "profile": "load"},
     }
-    # Their generator runs in the first snapshot only; here the others are too dear to be used.
-    run = dispatch(parts, {"price": [1, 100, 100], "load": [1, 1, 1]})
-    assert run.kpis["total_cost"] == pytest.approx(2.0)
-    assert run.kpis["total_cost"] + 0.2 * run.states["store.level_kwh"].sum() == pytest.approx(2.6)
+    run = dispatch(parts, {"available": [1, 0, 0], "load": [1, 1, 1]})
+    assert run.kpis["total_cost"] == pytest.approx(2.6, rel=1e-9)
+    assert run.solution.objective_eur == pytest.approx(2.6, rel=1e-9)
+    assert run.states["store.level_kwh"] == pytest.approx([2, 1, 0], abs=1e-9)

@@ -138,6 +138,51 @@ def test_a_demand_charge_makes_the_battery_shave_the_peak():
     assert run.flows["grid.import_kw"].max() == pytest.approx(1)
 
 
+def test_no_month_is_billed_for_less_than_the_ratchet_s_share_of_the_highest_peak():
+    grid = GRID | {"demand_charge_eur_per_kw_month": 10, "import_price_eur_per_kwh": 0}
+    load = np.concatenate([np.full(24, 2.0), np.full(24, 5.0)])
+    ratchet = grid | {"demand_ratchet_fraction": 0.6}
+    run = house({"grid": ratchet, "load": LOAD}, {"load": load}, start="2019-01-31T00:00").dispatch()
+    assert run.kpis["total_cost"] == pytest.approx(10 * (0.6 * 5) / 31 + 10 * 5 / 28)
+    assert run.solution.objective_eur == pytest.approx(run.kpis["total_cost"])
+    assert run.solution.values["grid"]["monthly_peak_kw"] == pytest.approx([3, 5])
+    low = grid | {"demand_ratchet_fraction": 0.3}
+    run = house({"grid": low, "load": LOAD}, {"load": load}, start="2019-01-31T00:00").dispatch()
+    assert run.kpis["total_cost"] == pytest.approx(10 * 2 / 31 + 10 * 5 / 28)
+
+
+def test_a_ratchet_makes_the_battery_shave_for_the_other_month_too():
+    # 1 kWh held back lowers February's peak by 1 kW; by half of that, January's bill; each discharge wears 0.5 €.
+    grid = GRID | {"demand_charge_eur_per_kw_month": {"profile": "charge"}, "import_price_eur_per_kwh": 0}
+    store = battery(throughput_cost_eur_per_kwh=0.5, power_kw=1)
+    series = {"load": np.zeros(48), "charge": np.concatenate([np.full(24, 31.0), np.full(24, 5.6)])}
+    series["load"][40] = 4.0
+    parts = {"grid": grid, "load": LOAD, "battery": store}
+    plain = house(parts, series, start="2019-01-31T00:00").dispatch()
+    parts["grid"] = grid | {"demand_ratchet_fraction": 0.5}
+    ratchet = house(parts, series, start="2019-01-31T00:00").dispatch()
+    assert plain.kpis["total_cost"] == pytest.approx(4 * 5.6 / 28)
+    assert ratchet.flows["grid.import_kw"].max() == pytest.approx(3)
+    assert ratchet.kpis["total_cost"] == pytest.approx(0.5 + 3 * 5.6 / 28 + 0.5 * 3 * 31 / 31)
+
+
+def test_a_ratchet_adds_to_a_yearly_demand_charge():
+    charges = {"demand_charge_eur_per_kw_month": 31, "demand_charge_eur_per_kw_year": 8760}
+    grid = GRID | charges | {"demand_ratchet_fraction": 0.5, "import_price_eur_per_kwh": 0}
+    run = house({"grid": grid, "load": LOAD}, {"load": [2, 5]}, start="2019-01-31T23:00").dispatch()
+    assert run.kpis["total_cost"] == pytest.approx(2.5 * 31 / 744 + 5 * 31 / 672 + 8760 * 5 * 2 / 8760)
+
+
+def test_a_demand_charge_may_differ_by_month():
+    grid = GRID | {"demand_charge_eur_per_kw_month": {"profile": "charge"}, "import_price_eur_per_kwh": 0}
+    load = np.concatenate([np.full(24, 3.0), np.full(24, 5.0)])
+    charge = np.concatenate([np.full(12, 8.0), np.full(12, 12.0), np.full(24, 20.0)])
+    run = house(
+        {"grid": grid, "load": LOAD}, {"load": load, "charge": charge}, start="2019-01-31T00:00"
+    ).dispatch()
+    assert run.kpis["total_cost"] == pytest.approx(10 * 3 / 31 + 20 * 5 / 28)
+
+
 def test_a_yearly_demand_charge_is_the_horizon_s_peak_by_its_share_of_a_year():
     grid = GRID | {"demand_charge_eur_per_kw_year": 100, "import_price_eur_per_kwh": 0}
     run = house({"grid": grid, "load": LOAD}, {"load": [2, 5, 3]}, 30).dispatch()

@@ -109,6 +109,32 @@ def test_wear_is_paid_for_each_kwh_discharged_and_enters_the_decision():
     assert dear.kpis["total_cost"] == pytest.approx(1 * 0.3)
 
 
+def test_holding_is_paid_for_each_kwh_and_hour_and_enters_the_decision():
+    store = {"initial_level_fraction": 0, "holding_cost_eur_per_kwh_hour": 0.1}
+    used = with_store([0, 0, 2], [0.1, 0.2, 0.5], 30, **store).dispatch()
+    # 1 kWh is bought half an hour before it is used: 0.2 and 0.05 for holding; earlier at 0.1 it were 0.1 + 0.1.
+    assert used.flows["store.charge_kw"] == pytest.approx([2, 0, 0], abs=1e-9)
+    assert used.kpis["total_cost"] == pytest.approx(0.1 + 0.1 * (0.5 + 0.5))
+    assert used.accounts["store"].operation_cost_eur == pytest.approx(0.1)
+    assert used.solution.objective_eur == pytest.approx(0.2)
+    late = with_store([0, 0, 2], [0.18, 0.2, 0.5], 30, **store).dispatch()
+    assert late.flows["store.charge_kw"] == pytest.approx([0, 2, 0], abs=1e-9)
+    assert late.kpis["total_cost"] == pytest.approx(0.2 + 0.05)
+    dear = with_store(
+        [0, 0, 2], [0.1, 0.2, 0.5], 30, **(store | {"holding_cost_eur_per_kwh_hour": 1})
+    ).dispatch()
+    assert dear.kpis["total_cost"] == pytest.approx(0.5)
+
+
+def test_what_is_left_after_the_last_step_is_held_for_that_step():
+    store = {"initial_level_fraction": 0.4, "holding_cost_eur_per_kwh_hour": 0.1}
+    cyclic = with_store([4, 0], [0.1, 0.1], **store).dispatch()
+    free = with_store([4, 0], [0.1, 0.1], cyclic=False, **store).dispatch()
+    assert cyclic.states["store.level_kwh"] == pytest.approx([0, 4], abs=1e-9)
+    assert cyclic.kpis["total_cost"] == pytest.approx(4 * 0.1 + 4 * 0.1)
+    assert free.kpis["total_cost"] == pytest.approx(0, abs=1e-9)
+
+
 def test_a_store_without_capacity_does_nothing():
     run = with_store([1, 2], [0.1, 0.3], capacity_kwh=0).dispatch()
     assert run.kpis["total_cost"] == pytest.approx(0.7)
