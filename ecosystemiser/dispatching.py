@@ -18,6 +18,7 @@ from schema.kpis import KPI_UNITS
 from schema.loading import LoadedSystem, load_system
 from schema.paths import check_path, check_values
 from schema.study import SolverSettings
+from schema.system import sizing_findings
 from solvers.dispatch import Dispatcher
 from solvers.judging import Dispatch
 
@@ -57,6 +58,7 @@ class Solved:
             "solve_seconds": self.seconds,
             "solver_seconds": solution.solver_seconds,
             "values": dict(self.values),
+            "sizes": dict(self.dispatch.sizes),
             "kpis": dict(self.dispatch.kpis),
             "units": {name: KPI_UNITS[name] for name in self.dispatch.kpis if name in KPI_UNITS},
             "components": {
@@ -92,6 +94,7 @@ def solve_system(
     try:
         loaded = load_system(path)
         findings += check(loaded, solver, values)
+        findings += sizing_findings(loaded.system, method, file=str(path), place="--solver")
     except InputError as error:
         findings += error.findings
     if findings or loaded is None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from schema.errors import Finding
 from schema.kpis import KPI_UNITS
 from schema.names import COMPONENT_PATTERN, STUDY_ID_PATTERN
+from schema.sizing import CAPACITIES, HOW
 from schema.yaml_files import Lines
 
 _NUMBER_TAGS = ("float", "int", "constrained", "function")
@@ -199,6 +200,14 @@ def _words(detail: Any, reading: _Reading) -> tuple[str, str]:
     message = str(detail["msg"]).removeprefix("Value error, ")
     wanted = next((right for wrong, right in _WANTED.items() if wrong in message), message)
     return wanted, f"{name}: {message}" if way and name not in message.split()[0] else message
+
+
+def _value_words(name: str, value: Any, expected: str) -> tuple[str, str]:
+    if not (isinstance(value, dict) and "optimise" in value):
+        return expected, f"{name} must be {expected}, not {short(value)}"
+    if name not in CAPACITIES:
+        return "a number", f"{name} cannot be left to the solver; these can: {', '.join(CAPACITIES)}"
+    return HOW, f"{name} must be {HOW}, with 0 ≤ min ≤ max and max above 0, not {short(value)}"
 
 
 def _expected(kind: str, context: Any) -> str | None:

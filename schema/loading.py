@@ -22,7 +22,7 @@ from schema.profiles import Constant, FileProfile, ProfileRef, TimeOfUse
 from schema.studies import STUDY_TYPES, Study
 from schema.study import Bound, Choices, Range, SolverSettings
 from schema.study_checks import Fitting, entry_findings, undefined_kpis
-from schema.system import System
+from schema.system import System, sizing_findings
 from schema.yaml_files import Lines, read_yaml
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -153,6 +153,9 @@ def load_study(path: Path) -> LoadedStudy:
         findings += _with_lines(entry_findings(raw, fitting), lines)
     if study is not None and system is not None:
         findings += _with_lines(undefined_kpis(study, system.system, file), lines)
+        method = study.solver.method
+        sizing = sizing_findings(system.system, method, file=file, place="solver.method")
+        findings += _with_lines(sizing, lines)
     if findings or study is None or system is None:
         raise InputError(findings)
     return LoadedStudy(study, system, path)

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from schema.base import Model, Value, allows
 from schema.components import AnyComponent
+from schema.errors import Finding
 from schema.names import COMPONENT_PATTERN
 from schema.profiles import NonNegative, Positive, ProfileRef, ProfileSpec
 from schema.sizing import CAPACITIES, ON_OFF, Sizing, told_apart
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 HOURS_PER_YEAR = 8760.0
 """Hours over which annuities and yearly fixed costs are spread."""
+
+SIZING_METHOD = "milp"
+"""The method that can choose capacities: the others never see the whole horizon."""
 
 RESERVED_NAMES = ("economics", "solver")
 """First words of dotted paths that name no component."""
@@ -113,8 +117,8 @@ class System(Model):
     components: dict[ComponentName, AnyComponent] = Field(min_length=1)
     """The components by name."""
     sizing: dict[str, Sizing] = Field(default_factory=dict)
-    """Capacities that the solver chooses, by dotted path; written as `capacity_kw: {optimise: {min: 0, max: 20}}` in
-    the component, which has the most it may be in its place meanwhile."""
+    """Capacities that the solver chooses, by dotted path; written in the component, as
+    `capacity_kw: {optimise: {min: 0, max: 20}}`, which has the largest in its place meanwhile."""
 
     @model_validator(mode="before")
     @classmethod
@@ -139,8 +143,8 @@ class System(Model):
             told = [name for name in ON_OFF if getattr(component, name, None)]
             if told:
                 raise ValueError(
-                    f"components.{path} cannot be left to the solver beside {told[0]}: a unit that is on or off as a "
-                    "whole needs a number as its capacity, or a study that varies it"
+                    f"components.{path} cannot be left to the solver beside {told[0]}: a unit that is on or off "
+                    "as a whole needs a number as its capacity, or a study that varies it"
                 )
         return self
 
@@ -182,6 +186,18 @@ class System(Model):
         # The parts are checked; the whole need not be parsed again.
         sizing = {path: range_ for path, range_ in self.sizing.items() if path not in values}
         return self.model_copy(update={"economics": economics, "components": components, "sizing": sizing})
+
+
+def sizing_findings(system: System, method: str, *, file: str, place: str) -> list[Finding]:
+    """What is wrong with capacities that are left to a solver that cannot choose them."""
+    if not system.sizing or method == SIZING_METHOD:
+        return []
+    paths = ", ".join(system.sizing)
+    message = (
+        f"{paths}: only the method {SIZING_METHOD} can choose capacities; take it, or give numbers in the place "
+        "of `optimise`"
+    )
+    return [Finding(file, place, method, SIZING_METHOD, message)]
 
 
 def _profile_for(component: Model, attribute: str, value: Value) -> ProfileRef | None:

@@ -13,8 +13,9 @@ from schema.system import System
 from solvers import milp
 from solvers.highs import PersistentHighs
 from solvers.maths import Array, Numbers, Setting, calendar_months
-from solvers.model import maths_of, numbers_of, structure_of
+from solvers.model import component_numbers, numbers_of, structure_of
 from solvers.program import LinearProgram, Program
+from solvers.sizing import slopes_in
 
 _REFERENCE_LIMIT_SECONDS = 600.0
 """A study's own limit must not decide whether there is a reference basis."""
@@ -82,7 +83,7 @@ def design_case(reference: Case, values: Mapping[str, Value]) -> Case:
     numbers = {
         name: reference.numbers[name]
         if same_weights and component is reference.system.components[name]
-        else maths_of(component).numbers_of(component, setting)
+        else component_numbers(system, name, setting)
         for name, component in system.components.items()
     }
     return Case(system, solver, setting, numbers)
@@ -99,6 +100,18 @@ def _require_sound_series(before: System, system: System, series: Mapping[str, A
                 f"{name}.{broken.attribute}: the profile '{broken.reference.profile}' becomes {broken.value:g} in "
                 f"{broken.steps} steps and must be {broken.bound}"
             )
+
+
+def sized_case(case: Case, sizes: Mapping[str, float]) -> Case:
+    """The design with these capacities in the place of those that were to be chosen."""
+    system = case.system.with_values(sizes)
+    owners = {path.partition(".")[0] for path in sizes}
+    anew = {name: component_numbers(system, name, case.setting) for name in owners}
+    return replace(case, system=system, numbers={**case.numbers, **anew})
+
+
+def _structure(case: Case) -> Hashable:
+    return structure_of(case.system), slopes_in(case.numbers)
 
 
 @dataclass(frozen=True)
@@ -132,11 +145,11 @@ class Engine:
 
     def compiled(self, case: Case) -> Compiled:
         """The model of the design's structure, compiled with the first design that has it."""
-        structure = structure_of(case.system)
+        structure = _structure(case)
         if structure not in self._compiled:
             program = Program(case.system, case.numbers)
             pairs = milp.pairs_of(program)
-            is_reference = structure == structure_of(self.reference.system)
+            is_reference = structure == _structure(self.reference)
             basis = self._reference_basis(program, pairs) if is_reference else None
             self._compiled[structure] = Compiled(program, pairs, basis)
         return self._compiled[structure]

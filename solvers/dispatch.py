@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from schema.base import Value
 from schema.study import SolverSettings
-from schema.system import System
+from schema.system import System, sizing_findings
 from solvers import conflicts, milp, whole
 from solvers.case import Case, Engine, design_case, reference_case
 from solvers.highs import PersistentHighs
@@ -57,12 +57,12 @@ class Dispatcher:
         began = time.perf_counter()
         values = values or {}
         case = self.case(values)
-        dispatch = METHODS[case.solver.method](case, self.engine)
+        dispatch = self._dispatched(case)
         if explain and dispatch.status is Status.INFEASIBLE:
             conflict = self._explain(case)
             dispatch = replace(dispatch, solution=replace(dispatch.solution, conflict=conflict))
         if self.system.economics.baseline and dispatch.status.has_solution:
-            dispatch = _compared(dispatch, self._baseline(values))
+            dispatch = _compared(dispatch, self._baseline({**values, **dispatch.sizes}))
         return replace(dispatch, seconds=time.perf_counter() - began)
 
     def dispatch_all(self, designs: Sequence[Mapping[str, Value]]) -> list[Dispatch]:
@@ -89,13 +89,19 @@ class Dispatcher:
         """
         return design_case(self.engine.reference, values or {})
 
+    def _dispatched(self, case: Case) -> Dispatch:
+        unfit = sizing_findings(case.system, case.solver.method, file="", place="solver.method")
+        if unfit:
+            return Dispatch(case.system, Solution(Status.FAILED, unfit[0].message))
+        return METHODS[case.solver.method](case, self.engine)
+
     def _baseline(self, values: Mapping[str, Value]) -> Dispatch:
         """The dispatch that a design is compared with: the same but for what the baseline states."""
         stated = {**values, **self.system.economics.baseline}
         key = tuple(sorted(stated.items()))
         if key not in self._baselines:
             case = self.case(stated)
-            dispatch = METHODS[case.solver.method](case, self.engine)
+            dispatch = self._dispatched(case)
             if not dispatch.status.has_solution:
                 return dispatch
             if len(self._baselines) >= _MOST_BASELINES:

@@ -29,6 +29,7 @@ class Dispatch:
         flows: `component.port` in kW, of water in m³/h, each (T,).
         states: `component.state` in kWh, of water in m³, each (T,).
         seconds: the whole evaluation's wall time.
+        sizes: the capacities that the solver chose, by dotted path.
     """
 
     system: System
@@ -39,6 +40,7 @@ class Dispatch:
     flows: Mapping[str, Array] = field(default_factory=dict)
     states: Mapping[str, Array] = field(default_factory=dict)
     seconds: float = 0.0
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:

@@ -28,6 +28,7 @@ from solvers.maths import (
     Var,
     namespace,
 )
+from solvers.sizing import Sized, size_variables, sized_numbers
 
 
 class CvxpyOperations:
@@ -64,7 +65,24 @@ def maths_of(component: Component) -> Maths:
 
 def numbers_of(system: System, setting: Setting) -> dict[str, Numbers]:
     """Every component's parameters."""
-    return {name: maths_of(c).numbers_of(c, setting) for name, c in system.components.items()}
+    return {name: component_numbers(system, name, setting) for name in system.components}
+
+
+def component_numbers(system: System, name: str, setting: Setting) -> Numbers:
+    """One component's parameters; with what they gain by capacities that are to be chosen.
+
+    Raises:
+        NotLinearError: such a capacity enters a parameter in another way than linearly.
+    """
+    maths, component = maths_of(system.components[name]), system.components[name]
+    bounds = {bound for var in maths.variables(component) for bound in (var.lower, var.upper) if bound}
+    return sized_numbers(system, name, lambda c: maths.numbers_of(c, setting), frozenset(bounds))
+
+
+def variables_of(system: System, name: str) -> tuple[Var, ...]:
+    """A component's variables, its capacities that are to be chosen included."""
+    component = system.components[name]
+    return maths_of(component).variables(component) + size_variables(system, name)
 
 
 def structure_of(system: System) -> Hashable:
@@ -72,7 +90,7 @@ def structure_of(system: System) -> Hashable:
     return (
         system.horizon.steps,
         tuple(
-            (name, type(c), tuple(map(c.node, c.own_carriers)), maths_of(c).variables(c), _options(c))
+            (name, type(c), tuple(map(c.node, c.own_carriers)), variables_of(system, name), _options(c))
             for name, c in system.components.items()
         ),
     )
@@ -118,17 +136,18 @@ def build(system: System, numbers: Mapping[str, Numbers]) -> Model:
     balances: dict[str, Any] = {}
     objective: Any = 0.0
     for name, component in system.components.items():
-        bounds = {
-            bound for var in maths_of(component).variables(component) for bound in (var.lower, var.upper)
-        }
+        variables_here = variables_of(system, name)
+        bounds = {bound for var in variables_here for bound in (var.lower, var.upper)}
         symbols = {key: _symbol(key, value) for key, value in numbers[name].items() if key not in bounds}
         parameters |= {(name, key): s for key, s in symbols.items() if isinstance(s, cp.Parameter)}
-        own = {var.name: _variable(var, numbers[name]) for var in maths_of(component).variables(component)}
+        own = {var.name: _variable(var, numbers[name]) for var in variables_here}
         variables |= {(name, key): v for key, v in own.items()}
-        stated = state_equations(component, symbols, own, CVXPY)
+        sized = Sized(symbols, own, size_variables(system, name))
+        stated = state_equations(component, sized.symbols, own, CVXPY)
+        constraints |= {(name, label): residual <= 0 for label, residual in sized.limits(variables_here)}
         constraints |= {(name, label): residual == 0 for label, residual in stated.equal.items()}
         constraints |= {(name, label): residual <= 0 for label, residual in stated.at_most.items()}
-        objective = objective + stated.objective  # (O1)
+        objective = objective + stated.objective + sized.cost  # (O1)
         for port in stated.ports.values():
             node = component.node(port.carrier)
             balances[node] = balances.get(node, 0.0) + port.sign * port.flow
@@ -150,8 +169,11 @@ def bounds_of(var: Var, numbers: Numbers) -> tuple[Array, Array]:
 
 def _symbol(name: str, value: Array) -> Any:
     """Scalars and series are parameters; matrices and counts of steps belong to the structure."""
-    fixed = value.ndim == 2 or name.endswith("_steps")
-    return value if fixed else cp.Parameter(value.shape, name=name, value=value)
+    return (
+        value
+        if value.ndim == 2 or name.endswith("_steps")
+        else cp.Parameter(value.shape, name=name, value=value)
+    )
 
 
 def _variable(var: Var, numbers: Numbers) -> cp.Variable:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from schema.system import System
 from solvers.maths import Array, Numbers, Var
-from solvers.model import Model, bounds_of, build, maths_of
+from solvers.model import Model, bounds_of, build, variables_of
 
 Indices = NDArray[np.int32]
 
@@ -83,8 +83,8 @@ class Program:
         self.columns = _columns(model, canonical)
         self._bounded = [
             (name, var, self.columns[name, var.name])
-            for name, component in system.components.items()
-            for var in maths_of(component).variables(component)
+            for name in system.components
+            for var in variables_of(system, name)
         ]
         self.bounded = tuple((name, var) for name, var, _ in self._bounded)
         self.integers = _integers(self._bounded)

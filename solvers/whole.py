@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from solvers import milp
-from solvers.case import Case, Engine
+from solvers.case import Case, Engine, sized_case
 from solvers.judging import Dispatch, judge
 from solvers.program import Program
+from solvers.sizing import chosen
 from solvers.solution import Solution, Status
 
 
@@ -28,10 +29,18 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
             basis=compiled.basis if way == "warm" else None,
             interior_point=way == "interior point",
         )  # fmt: skip
-        judged = judge(case, solution_of(answer, clock, tuple(attempts), compiled.program))
+        judged = _judged(case, solution_of(answer, clock, tuple(attempts), compiled.program))
         if judged.status is not Status.FAILED or answer.conclusive or clock.left <= 0:
             break
     return judged
+
+
+def _judged(case: Case, solution: Solution) -> Dispatch:
+    """Where capacities were chosen too, the system that has them is judged."""
+    if not case.system.sizing or not solution.status.has_solution:
+        return judge(case, solution)
+    sizes, dispatched = chosen(case.system, solution, case.numbers)
+    return replace(judge(sized_case(case, sizes), dispatched), sizes=sizes)
 
 
 def solution_of(

@@ -74,11 +74,25 @@ def _print(solved: Solved) -> None:
         "value": [number(value) for value in kpis.values()],
         "unit": [unit_of(name) or "share of 1" for name in kpis],
     }
+    if dispatch.sizes:
+        show(_sizes(dispatch))
+        typer.echo()
     show(Grid(f"KPIs over {solved.horizon}", columns, right=["value"]))
     typer.echo()
     show(_accounts(dispatch))
     if solved.flows_file is not None:
         typer.echo(f"\nWritten: {solved.flows_file}")
+
+
+def _sizes(dispatch: Dispatch) -> Grid:
+    """The capacities that the solver chose."""
+    paths = list(dispatch.sizes)
+    columns = {
+        "capacity": paths,
+        "value": [number(size) for size in dispatch.sizes.values()],
+        "unit": [unit_of(path) for path in paths],
+    }
+    return Grid("Chosen by the solver", columns, right=["value"])
 
 
 def _rows(dispatch: Dispatch) -> list[dict[str, object]]:
