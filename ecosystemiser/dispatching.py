@@ -94,7 +94,7 @@ def solve_system(
     try:
         loaded = load_system(path)
         findings += check(loaded, solver, values)
-        findings += sizing_findings(loaded.system, method, file=str(path), place="--solver")
+        findings += sizing_findings(loaded.system, solver.method, file=str(path), place="--solver")
     except InputError as error:
         findings += error.findings
     if findings or loaded is None:

@@ -196,7 +196,7 @@ def _words(detail: Any, reading: _Reading) -> tuple[str, str]:
         least = f"at least {context['min_length']}"
         return least, f"{name} must have {least}, and has {context['actual_length']}"
     if expected is not None:
-        return expected, f"{name} must be {expected}, not {short(value)}"
+        return _value_words(name, value, expected)
     message = str(detail["msg"]).removeprefix("Value error, ")
     wanted = next((right for wrong, right in _WANTED.items() if wrong in message), message)
     return wanted, f"{name}: {message}" if way and name not in message.split()[0] else message
