@@ -1,4 +1,4 @@
-"""How far a study is, on stderr: a bar on a terminal, a line per generation elsewhere."""
+"""How far a study is, on stderr: a bar on a terminal, a line per generation or batch elsewhere."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def shown(*, quiet: bool) -> Iterator[Listener]:
 
 
 class Lines:
-    """A line a generation, as its last report has it."""
+    """A line a generation or batch, as its last report has it."""
 
     def __init__(self) -> None:
         self._pending: tuple[Progress, float | None] | None = None
         self._pace = Pace()
 
     def __call__(self, progress: Progress) -> None:
-        if self._pending is not None and progress.generation > self._pending[0].generation:
+        if self._pending is not None and progress.step > self._pending[0].step:
             self.tell()
         self._pending = progress, self._pace.remaining(progress)
 
@@ -55,7 +55,7 @@ class Lines:
         self._pending = None
         left = f", about {duration(remaining)} left" if remaining is not None and remaining >= 1 else ""
         note(
-            f"generation {progress.generation} of {progress.generations}: "
+            f"{progress.unit} {progress.step} of {progress.steps}: "
             f"{progress.evaluations:,} of {progress.planned:,} evaluations{_unsolved(progress)}"
             f"{_best(progress)}{left}"
         )
@@ -98,7 +98,7 @@ def _bar() -> Iterator[Listener]:
             remaining = pace.remaining(progress)
             bar.update(
                 task,
-                description=f"generation {progress.generation}/{progress.generations}",
+                description=f"{progress.unit} {progress.step}/{progress.steps}",
                 completed=progress.evaluations,
                 total=progress.planned,
                 done=f"{progress.evaluations:,}/{progress.planned:,}",

@@ -47,7 +47,7 @@ def entry_findings(raw: Mapping[str, Any], fitting: Fitting) -> list[Finding]:
         *design_findings(_entries(raw, "design", _VALUE), fitting),
         *_of_uncertain(_entries(raw, "uncertain", _UNCERTAIN), fitting),
         *_of_sweep(_entries(raw, "sweep", _SWEEP), fitting),
-        *clashes(_stated_design(raw), raw, fitting.file),
+        *clashes(_stated_design(raw), _replaced(raw), fitting.file),
     ]
 
 
@@ -69,10 +69,20 @@ def _stated_design(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return design if isinstance(design, Mapping) and "from_study" not in design else {}
 
 
-def clashes(design: Iterable[str], raw: Mapping[str, Any], file: str) -> list[Finding]:
-    """Paths to which the design gives a number and the study another one."""
-    stated = set(design)
+def _replaced(raw: Mapping[str, Any]) -> dict[str, list[str]]:
+    """By section, the paths at which the study gives numbers of its own, rather than factors."""
     sections = {name: raw[name] for name in ("uncertain", "sweep") if isinstance(raw.get(name), Mapping)}
+    return {
+        name: [
+            path for path, entry in entries.items() if not (isinstance(entry, Mapping) and "scale" in entry)
+        ]
+        for name, entries in sections.items()
+    }
+
+
+def clashes(design: Iterable[str], replaced: Mapping[str, Iterable[str]], file: str) -> list[Finding]:
+    """Paths to which the design gives a number and the study, in some section, others."""
+    stated = set(design)
     return [
         Finding(
             file,
@@ -81,27 +91,44 @@ def clashes(design: Iterable[str], raw: Mapping[str, Any], file: str) -> list[Fi
             "each path once, or a scale",
             f"the design states {path} as well: write {{scale: ...}} to vary what it states, or leave one out",
         )
-        for section, entries in sections.items()
-        for path, entry in entries.items()
-        if path in stated and not (isinstance(entry, Mapping) and "scale" in entry)
+        for section, paths in replaced.items()
+        for path in paths
+        if path in stated
     ]
 
 
 def design_findings(
-    design: Mapping[str, Value | None], fitting: Fitting, section: str = "design"
+    design: Mapping[str, Value | None], fitting: Fitting, *, recorded: bool = False
 ) -> list[Finding]:
-    """What is wrong with a design's numbers and names, alone and together."""
+    """What is wrong with a design's numbers and names, alone and together.
+
+    Args:
+        design: by dotted path; None for what could not be read.
+        fitting: what it must fit.
+        recorded: as an evaluation has it, where a number on a profile is the factor that was tried.
+    """
     findings = []
+    factors = {path for path in design if recorded and _is_profile(path, fitting)}
     for path, value in design.items():
-        findings += value_findings(path, value, f"{section}.{path}", fitting)
+        place = f"design.{path}"
+        if path in factors and isinstance(value, float | int):
+            findings += factor_findings(path, [value], place, fitting)
+        else:
+            findings += value_findings(path, value, place, fitting)
     if findings:
         return findings
-    numbers = {path: value for path, value in design.items() if value is not None}
-    return check_values(fitting.system, fitting.solver, _numbers(numbers), place=section, file=fitting.file)
+    numbers = {
+        path: value
+        for path, value in design.items()
+        if value is not None and not isinstance(value, str) and path not in factors
+    }
+    return check_values(fitting.system, fitting.solver, numbers, place="design", file=fitting.file)
 
 
-def _numbers(design: Mapping[str, Value]) -> dict[str, float]:
-    return {path: value for path, value in design.items() if not isinstance(value, str)}
+def _is_profile(path: str, fitting: Fitting) -> bool:
+    """Whether it leads to a profile."""
+    leads = check_scalable(fitting.system, fitting.solver, path, place="") is None
+    return leads and check_path(fitting.system, fitting.solver, path, place="") is not None
 
 
 def value_findings(path: str, value: Value | None, place: str, fitting: Fitting) -> list[Finding]:
@@ -112,8 +139,7 @@ def value_findings(path: str, value: Value | None, place: str, fitting: Fitting)
         return [wrong] if wrong is not None else _beyond_bounds(path, value, place, fitting)
     wrong = check_path(system, solver, path, place=place, file=file)
     if wrong is not None:
-        could_scale = check_scalable(system, solver, path, place=place, file=file) is None
-        return [_with_scale_hint(wrong) if could_scale else wrong]
+        return [_with_scale_hint(wrong) if _is_profile(path, fitting) else wrong]
     return [] if value is None else check_values(system, solver, {path: value}, place=place, file=file)
 
 

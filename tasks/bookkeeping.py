@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from schema.errors import Finding, InputError
 from schema.loading import LoadedStudy
 from schema.store import queries
 from schema.store.errors import StoreError, StudyAliveError
-from schema.store.records import NewStudy, RunFiles, RunStart, run_id_of
+from schema.store.records import (
+    Generation,
+    NewStudy,
+    RunFiles,
+    RunStart,
+    Sensitivity,
+    Uncertainty,
+    run_id_of,
+)
 from schema.store.store import Store
+from schema.study import GeneticStudy
+from tasks.bases import Base, recorded
 from tasks.convergence import Convergence
 from tasks.evaluate import Design, Result
-from tasks.scoring import Scored, evaluation_of, score, scored_from_row
+from tasks.scoring import Scored, evaluation_of, score, scored_from_row, solver_of
 from tasks.versions import versions
 
 FinalStatus = Literal["completed", "failed", "cancelled"]
@@ -66,8 +76,14 @@ def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
     )
 
 
-def begin(store: Store, loaded: LoadedStudy, *, resume: bool) -> Begun:
+def begin(store: Store, loaded: LoadedStudy, *, resume: bool, bases: Sequence[Base] = (Base({}),)) -> Begun:
     """Record a new study, or take up the one that was interrupted. Call it under the study's claim.
+
+    Args:
+        store: open for writing.
+        loaded: the study.
+        resume: go on with an interrupted one.
+        bases: the designs that it looks at, as `tasks.bases` found them.
 
     Raises:
         InputError: the id belongs to another study, or to an interrupted one and `resume` is not wanted.
@@ -77,7 +93,7 @@ def begin(store: Store, loaded: LoadedStudy, *, resume: bool) -> Begun:
     if status == "completed":
         return Begun(finished=True)
     if status is None:
-        store.create_study(_new_study(loaded))
+        store.create_study(_new_study(loaded, bases))
     store.settle_interrupted(study_id)
     store.update_study(study_id, status="running")
     rows = queries.evaluations(store.connection, study_id)
@@ -88,9 +104,9 @@ def begin(store: Store, loaded: LoadedStudy, *, resume: bool) -> Begun:
     )
 
 
-def _new_study(loaded: LoadedStudy) -> NewStudy:
+def _new_study(loaded: LoadedStudy, bases: Sequence[Base]) -> NewStudy:
     study = loaded.study
-    settings = study.algorithm
+    search = study.algorithm if isinstance(study, GeneticStudy) else None
     return NewStudy(
         study_id=study.study,
         study_type=study.type,
@@ -98,14 +114,15 @@ def _new_study(loaded: LoadedStudy) -> NewStudy:
         base_system_config_path=str(loaded.system.path.resolve()),
         objectives=study.objectives,
         constraints={name: bound.model_dump(exclude_none=True) for name, bound in study.constraints.items()},
-        population_size=settings.population_size,
-        max_generations=settings.max_generations,
-        max_evaluations=settings.population_size * settings.max_generations,
+        population_size=None if search is None else search.population_size,
+        max_generations=None if search is None else search.max_generations,
+        max_evaluations=study.planned * len(bases),
         metadata={
             "content": loaded.content,
             "study_path": str(loaded.path.resolve()),
             "versions": versions(),
             "reference_design": loaded.system.system.model_dump(mode="json"),
+            **({} if search else recorded(bases)),
         },
     )
 
@@ -138,6 +155,19 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
     if path == "system_hash":
         return ["the system or its profiles"]
     return [f"{path} ({old}, now {new})"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found of one output (of one design).
+
+    Attributes:
+        uncertainty: how it spreads, where that was asked.
+        sensitivities: what each parameter does to it.
+    """
+
+    uncertainty: Uncertainty | None = None
+    sensitivities: Sequence[Sensitivity] = ()
 
 
 class StudyRecord:
@@ -182,12 +212,14 @@ class StudyRecord:
         study = self._study
         self._store.start_runs(
             [
-                RunStart(study.study, design.number, self._system_id, self._timesteps, study.solver.method)
+                RunStart(
+                    study.study, design.number, self._system_id, self._timesteps, solver_of(study, design)
+                )
                 for design in designs
             ]
         )
 
-    def settle(self, generation: int, results: Sequence[Result]) -> list[Scored]:
+    def settle(self, generation: int | None, results: Sequence[Result]) -> list[Scored]:
         """Record a chunk's results in one transaction and say how each scores."""
         scored = [score(self._study, result) for result in results]
         self._store.record(
@@ -198,37 +230,40 @@ class StudyRecord:
         )
         return scored
 
-    def close_generation(
-        self,
-        number: int,
-        generation: Sequence[Scored],
-        convergence: Convergence,
-        population: Any,
-        seconds: float,
-        *,
-        known: bool = False,
-    ) -> None:
-        """Tell a generation's convergence and front, and record them unless they are `known` from before."""
-        told = convergence.tell(number, generation, population, seconds)
-        if known:
-            return
+    def generation(self, told: Generation) -> None:
+        """Record a generation's convergence and front."""
         self._store.record_generation(told)
-        self._store.set_progress(self._study.study, 100.0 * number / self._study.algorithm.max_generations)
 
-    def finish(
-        self, convergence: Convergence, files: Mapping[str, RunFiles], status: FinalStatus, seconds: float
-    ) -> None:
-        """Record the final front and settle the study."""
-        study_id = self._study.study
+    def progress(self, percent: float) -> None:
+        """Record how far the study is [0-100]."""
+        self._store.set_progress(self._study.study, percent)
+
+    def front(self, convergence: Convergence) -> None:
+        """Record the final front."""
         front = convergence.final_front()
-        self._store.record_final_front(study_id, front, convergence.domination_counts())
-        self._store.attach_files(files)
+        self._store.record_final_front(self._study.study, front, convergence.domination_counts())
         reference = convergence.reference
         point = None if reference is None else reference.tolist()
-        self._store.update_study(
-            study_id, metadata={"reference_point": point, "front_size": len(front.run_ids)}
-        )
-        self._store.finish_study(study_id, status, execution_time_seconds=seconds)
+        self.tell(reference_point=point, front_size=len(front.run_ids))
+
+    def analyses(self, analyses: Sequence[Analysis]) -> None:
+        """Record how outputs spread and what parameters do to them."""
+        for analysis in analyses:
+            analysis_id = None
+            if analysis.uncertainty is not None:
+                (analysis_id,) = self._store.record_uncertainty([analysis.uncertainty])
+            self._store.record_sensitivity(
+                [replace(told, analysis_id=analysis_id) for told in analysis.sensitivities]
+            )
+
+    def tell(self, **metadata: Any) -> None:
+        """Keep something about the study beside its record."""
+        self._store.update_study(self._study.study, metadata=metadata)
+
+    def finish(self, status: FinalStatus, files: Mapping[str, RunFiles], seconds: float) -> None:
+        """Settle the study, with the time series that were written in the end."""
+        self._store.attach_files(files)
+        self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
 
     def abandon(self, status: FinalStatus, seconds: float) -> None:
         """Settle a study that was broken off; what it has is kept and can be taken up again.
@@ -238,10 +273,6 @@ class StudyRecord:
         with suppress(StoreError, InputError):
             self._store.settle_interrupted(self._study.study)
             self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
-
-    def explain(self, reason: Sequence[str]) -> None:
-        """Keep why no design of the study could be dispatched."""
-        self._store.update_study(self._study.study, metadata={"reason": list(reason)})
 
 
 def files_by_run(study_id: str, results: Sequence[Result]) -> dict[str, RunFiles]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schema.store.records import Front, Generation
-from schema.study import GeneticStudy
 from tasks.evaluate import run_id
 from tasks.fronts import domination_counts, hypervolume, non_dominated, reference_point
-from tasks.scoring import Scored, minimised
+from tasks.scoring import Judge, Scored, minimised
 
 Array = NDArray[np.float64]
 
 
 class Convergence:
-    """The archive of a study's satisfying evaluations."""
+    """The archive of a study's satisfying evaluations.
 
-    def __init__(self, study: GeneticStudy) -> None:
+    Args:
+        study: tells objectives and constraints.
+        reference: point from which the hypervolume is measured, in natural units; else it is found as
+            `GeneticAlgorithm.reference_point` says.
+    """
+
+    def __init__(self, study: Judge, reference: Mapping[str, float] | None = None) -> None:
         self._study = study
         self._ids: list[str] = []
         self._scored: list[Scored] = []
@@ -27,8 +32,7 @@ class Convergence:
         self._front = np.empty(0, dtype=np.intp)
         self._hypervolume: float | None = None
         self._stagnation = 0
-        point = study.algorithm.reference_point
-        self.reference: Array | None = None if point is None else np.array(minimised(study, point))
+        self.reference = None if reference is None else np.array(minimised(study, reference))
 
     @property
     def hypervolume(self) -> float | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from schema.base import Value
 from schema.errors import InputError
 from schema.store.records import RunFiles, run_id_of
 from schema.study import SolverSettings
@@ -31,11 +32,11 @@ class Design:
 
     Attributes:
         number: the evaluation's number in the study.
-        values: dotted path to value, in the study's order.
+        values: dotted path to number or name, in the study's order.
     """
 
     number: int
-    values: Mapping[str, float]
+    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True)

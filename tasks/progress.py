@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from schema.study import GeneticStudy
     from tasks.evaluate import Result
     from tasks.scoring import Scored
 
@@ -19,8 +18,9 @@ class Progress:
     """A study's state after a chunk of evaluations.
 
     Attributes:
-        generation: the current one, from 1.
-        generations: how many there will be.
+        step: the current generation, round or batch, from 1.
+        steps: how many there will be, at most.
+        unit: what a step is.
         evaluations: settled so far.
         planned: evaluations in all.
         failed: evaluations without an answer so far.
@@ -31,8 +31,9 @@ class Progress:
     """
 
     study_id: str
-    generation: int
-    generations: int
+    step: int
+    steps: int
+    unit: str
     evaluations: int
     planned: int
     failed: int
@@ -65,14 +66,22 @@ class Tally:
     """Counts a study's evaluations and reports how far it is.
 
     Args:
-        study: tells generations and population.
+        study_id: the study.
+        planned: evaluations in all.
+
+    Attributes:
+        best: best value of each objective, where the study seeks any.
+        hypervolume: of the front so far, where there is one.
     """
 
-    def __init__(self, study: GeneticStudy) -> None:
-        self._study = study
+    def __init__(self, study_id: str, planned: int) -> None:
+        self._study_id = study_id
+        self.planned = planned
         self._began = time.perf_counter()
         self._counts = {"success": 0, "failed": 0, "infeasible": 0}
         self.seconds_per_evaluation: float | None = None
+        self.best: dict[str, float] = {}
+        self.hypervolume: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -82,6 +91,11 @@ class Tally:
     @property
     def solved(self) -> int:
         return self._counts["success"]
+
+    @property
+    def percent(self) -> float:
+        """How much of what is planned is settled [0-100]."""
+        return 100.0 * sum(self._counts.values()) / max(self.planned, 1)
 
     def take_up(self, known: Iterable[Scored]) -> None:
         """Count evaluations that were settled before an interruption."""
@@ -98,20 +112,20 @@ class Tally:
             before = self.seconds_per_evaluation or now
             self.seconds_per_evaluation = (before + now) / 2
 
-    def report(self, generation: int, best: dict[str, float], hypervolume: float | None) -> None:
+    def report(self, step: int, steps: int, unit: str) -> None:
         """Tell the listeners."""
-        settings = self._study.algorithm
         report(
             Progress(
-                study_id=self._study.study,
-                generation=generation,
-                generations=settings.max_generations,
+                study_id=self._study_id,
+                step=step,
+                steps=steps,
+                unit=unit,
                 evaluations=sum(self._counts.values()),
-                planned=settings.population_size * settings.max_generations,
+                planned=self.planned,
                 failed=self._counts["failed"],
                 infeasible=self._counts["infeasible"],
                 seconds=self.seconds,
-                best=best,
-                hypervolume=hypervolume,
+                best=self.best,
+                hypervolume=self.hypervolume,
             )
         )

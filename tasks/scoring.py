@@ -5,11 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from schema.store.records import Evaluation, Kpis
-from schema.study import Bound, GeneticStudy
+from schema.study import Bound, Sense, SolverSettings
 from tasks.evaluate import Design, EvaluationStatus, Result
+
+
+class Judge(Protocol):
+    """What decides how a result scores: any study."""
+
+    @property
+    def study(self) -> str:
+        """Its id."""
+
+    @property
+    def solver(self) -> SolverSettings:
+        """How each evaluation is dispatched."""
+
+    @property
+    def objectives(self) -> Mapping[str, Sense]:
+        """KPIs and the way in which they are better; the first one is the fitness."""
+
+    @property
+    def constraints(self) -> Mapping[str, Bound]:
+        """Limits on KPIs."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Scored:
         return self.solved and not self.violations
 
 
-def minimised(study: GeneticStudy, objectives: Mapping[str, float]) -> list[float]:
+def minimised(study: Judge, objectives: Mapping[str, float]) -> list[float]:
     """Objectives as a vector to minimise; infinite where there is no solution."""
     return [
         (-1.0 if sense == "maximise" else 1.0) * objectives.get(name, math.nan) if objectives else math.inf
@@ -45,7 +65,7 @@ def minimised(study: GeneticStudy, objectives: Mapping[str, float]) -> list[floa
     ]
 
 
-def score(study: GeneticStudy, result: Result) -> Scored:
+def score(study: Judge, result: Result) -> Scored:
     """Objectives and broken constraints of a result."""
     if result.status != "success":
         return Scored(result.design, result.status)
@@ -65,7 +85,7 @@ def violation(bound: Bound, value: float) -> float:
     return max(below, above, 0.0)
 
 
-def scaled_violations(study: GeneticStudy, scored: Scored) -> list[float]:
+def scaled_violations(study: Judge, scored: Scored) -> list[float]:
     """Violations relative to their bound's size (1 if that is 0); infinite where there is no solution."""
     if not scored.solved:
         return [math.inf] * len(study.constraints)
@@ -77,7 +97,7 @@ def _size(bound: Bound) -> float:
 
 
 def evaluation_of(
-    study: GeneticStudy, system_id: str, timesteps: int, generation: int, result: Result, scored: Scored
+    study: Judge, system_id: str, timesteps: int, generation: int | None, result: Result, scored: Scored
 ) -> Evaluation:
     """A result as it is recorded."""
     metadata: dict[str, Any] = {"message": result.message, **result.details}
@@ -88,7 +108,7 @@ def evaluation_of(
         status=result.status,
         system_id=system_id,
         timesteps=timesteps,
-        solver_type=study.solver.method,
+        solver_type=solver_of(study, result.design),
         generation_number=generation,
         objectives=scored.objectives,
         fitness=minimised(study, scored.objectives)[0] if scored.solved else None,
@@ -100,6 +120,11 @@ def evaluation_of(
         files=result.files,
         metadata=metadata,
     )
+
+
+def solver_of(study: Judge, design: Design) -> str:
+    """The method by which a design is dispatched; a design may state its own."""
+    return str(design.values.get("solver.method", study.solver.method))
 
 
 def scored_from_row(row: Mapping[str, Any]) -> Scored:

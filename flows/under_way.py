@@ -1,0 +1,223 @@
+"""A study under way: what the flows of all kinds share. A flow says what to evaluate and in which order.
+
+Evaluations are numbered in the order in which they are asked for. What was settled before an interruption is
+recalled by number, so that a flow which asks the same questions again goes on where it was broken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from prefect import unmapped
+from prefect.futures import as_completed
+from prefect.runtime import flow_run
+
+from flows.artifacts import ProgressArtifact
+from schema.base import Value
+from schema.errors import Finding, InputError
+from schema.loading import LoadedStudy, load_study
+from schema.store.errors import StoreError
+from schema.store.store import Store
+from schema.studies import Study
+from schema.yaml_files import read_yaml
+from tasks.bases import Base, bases_of
+from tasks.bookkeeping import Begun, FinalStatus, StudyRecord, begin, files_by_run
+from tasks.evaluate import Assignment, Design, Result, run_id
+from tasks.progress import Tally
+from tasks.scoring import Scored
+from tasks.steps import evaluate_chunk, explain_infeasible
+from tasks.workers import Runner, Workers, chunks_of, workers_for
+
+S = TypeVar("S", bound=Study)
+FINISHED_BEFORE = "finished before"
+BATCH = 2_000
+"""Evaluations that are begun together: each is logged and becomes part of a task."""
+
+
+def study_name() -> str:
+    """The study's id as the flow run's name."""
+    path = Path(flow_run.parameters["study"])
+    try:
+        return str(read_yaml(path)[0].get("study", path.stem))
+    except InputError:
+        return path.stem
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where in the study an evaluation belongs.
+
+    Attributes:
+        number: of the step, from 1; recorded as the generation.
+        of: how many steps there are, at most.
+        unit: what a step is.
+    """
+
+    number: int
+    of: int
+    unit: str
+
+
+@dataclass
+class UnderWay(Generic[S]):
+    """One study under way.
+
+    Attributes:
+        asked: the study as it was asked for.
+        loaded: the same with its system.
+        record: what it writes.
+        tally: how far it is.
+        bases: the designs that it looks at.
+        begun: what was there before.
+    """
+
+    asked: S
+    loaded: LoadedStudy
+    store: Store
+    record: StudyRecord
+    tally: Tally
+    bases: Sequence[Base]
+    begun: Begun
+    pool: Workers
+    workers: int
+    artifact: ProgressArtifact
+    numbers: int = 0
+    infeasible: Design | None = field(default=None)
+
+    @property
+    def study_id(self) -> str:
+        return self.asked.study
+
+    def numbered(self, values: Sequence[Mapping[str, Value]]) -> list[Design]:
+        """The next designs to be evaluated."""
+        designs = [Design(self.numbers + i, one) for i, one in enumerate(values)]
+        self.numbers += len(designs)
+        return designs
+
+    def unknown(self, designs: Sequence[Design]) -> list[Design]:
+        """Those that were not settled before an interruption."""
+        return [design for design in designs if design.number not in self.begun.known]
+
+    def evaluate(self, designs: Sequence[Design], step: Step, *, keep_series: bool) -> list[Scored]:
+        """Evaluate and record designs, but for what is known of them; the answers in their order.
+
+        Raises:
+            InputError: the record tells of other designs.
+            StoreError: the record, or time series that are to be kept, could not be written.
+        """
+        scored = self.record.recall(self.begun.known, designs)
+        self.tally.take_up(scored.values())
+        missing = self.unknown(designs)
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            self.record.start(batch)
+            for results in self._solve(batch, f"{step.unit} {step.number}", keep_series=keep_series):
+                settled = self.record.settle(step.number, results)
+                scored |= {judged.design.number: judged for judged in settled}
+                self.tally.count(results)
+                self.tally.report(step.number, step.of, step.unit)
+            if start + BATCH < len(missing):
+                self.show_progress(self.tally.percent)
+        answers = [scored[design.number] for design in designs]
+        if self.infeasible is None:
+            self.infeasible = next(
+                (judged.design for judged in answers if judged.status == "infeasible"), None
+            )
+        return answers
+
+    def _solve(self, designs: Sequence[Design], what: str, *, keep_series: bool) -> Iterator[list[Result]]:
+        """Evaluate in chunks, as mapped tasks; yields each chunk's results as they come."""
+        chunks = chunks_of(designs, self.workers, self.tally.seconds_per_evaluation)
+        futures = evaluate_chunk.map(
+            chunks,
+            unmapped(self.pool),
+            study_id=unmapped(self.study_id),
+            label=[f"{what}, {chunk[0].number} to {chunk[-1].number}" for chunk in chunks],
+            keep_series=unmapped(keep_series),
+        )
+        by_future = dict(zip(futures, chunks, strict=True))
+        for future in as_completed(list(futures)):
+            if future.state.is_completed():
+                results = future.result()
+            else:
+                # A design that fails is a result. A task that fails is nobody's but ours: without it, then.
+                results = self.pool.evaluate(by_future[future], keep_series=keep_series)
+            _require_written(self.study_id, results)
+            yield results
+
+    def show_progress(self, percent: float) -> None:
+        """Record how far the study is [0-100], and show it in the Prefect UI."""
+        self.record.progress(percent)
+        self.artifact.update(percent)
+
+    def finish(self, series_of: Sequence[Design] = ()) -> FinalStatus:
+        """Write the time series of some designs and settle the study."""
+        results: list[Result] = []
+        # Solved once more: keeping every evaluation's series would fill the disk.
+        for chunk in self._solve(series_of, "front", keep_series=True):
+            results += chunk
+        status: FinalStatus = "completed" if self.tally.solved else "failed"
+        if status == "failed" and self.infeasible is not None:
+            self.record.tell(reason=list(explain_infeasible(self.infeasible, self.pool, self.study_id)))
+        self.record.finish(status, files_by_run(self.study_id, results), self.tally.seconds)
+        return status
+
+
+@contextmanager
+def under_way(
+    kind: type[S], study: Path, results: Path, *, workers: int, runner: Runner, resume: bool
+) -> Iterator[UnderWay[S] | None]:
+    """A study of a kind that is claimed and begun, with workers; settled as broken off where its flow raises.
+
+    Yields:
+        The study; None where it was finished before.
+
+    Raises:
+        InputError: the study is not valid or of another kind, its id is taken, or another study has not the
+            design that it names.
+        StudyAliveError: another process is running it.
+    """
+    loaded = load_study(study)
+    asked = loaded.study
+    if not isinstance(asked, kind):
+        message = (
+            f"this flow runs other studies than {asked.type.replace('_', ' ')}: run the flow of that kind"
+        )
+        raise InputError(Finding(str(study), "type", asked.type, "a study of the flow's kind", message))
+    with Store.open(results) as store, store.claim(asked.study):
+        bases = bases_of(store, loaded)
+        begun = begin(store, loaded, resume=resume, bases=bases)
+        if begun.finished:
+            yield None
+            return
+        assignment = Assignment(
+            loaded.system.system,
+            loaded.system.series,
+            loaded.system.content_hash,
+            asked.solver,
+            asked.study,
+            results,
+        )
+        with workers_for(runner, assignment, workers) as pool:
+            record = StudyRecord(store, loaded)
+            tally = Tally(asked.study, asked.planned * len(bases))
+            artifact = ProgressArtifact(asked.study)
+            try:
+                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, workers, artifact)
+            except BaseException as error:
+                record.abandon("failed" if isinstance(error, Exception) else "cancelled", tally.seconds)
+                raise
+
+
+def _require_written(study_id: str, results: Sequence[Result]) -> None:
+    """Raises StoreError where time series that are to be kept could not be written."""
+    for result in results:
+        if result.unwritten:
+            raise StoreError(
+                f"the time series of {run_id(study_id, result.design)} were not kept: {result.unwritten}. What "
+                "was evaluated before is recorded: run the study again with --resume"
+            )
