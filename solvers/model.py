@@ -75,8 +75,7 @@ def component_numbers(system: System, name: str, setting: Setting) -> Numbers:
         NotLinearError: such a capacity enters a parameter in another way than linearly.
     """
     maths, component = maths_of(system.components[name]), system.components[name]
-    bounds = {bound for var in maths.variables(component) for bound in (var.lower, var.upper) if bound}
-    return sized_numbers(system, name, lambda c: maths.numbers_of(c, setting), frozenset(bounds))
+    return sized_numbers(system, name, lambda c: maths.numbers_of(c, setting), maths.variables(component))
 
 
 def variables_of(system: System, name: str) -> tuple[Var, ...]:

@@ -51,7 +51,7 @@ def _ranges(system: System, name: str) -> dict[str, Any]:
 
 
 def sized_numbers(
-    system: System, name: str, numbers_of: Callable[[Component], Numbers], bounds: frozenset[str]
+    system: System, name: str, numbers_of: Callable[[Component], Numbers], variables: tuple[Var, ...]
 ) -> Numbers:
     """A component's parameters with what they gain for each unit of its capacities (Z2).
 
@@ -59,7 +59,7 @@ def sized_numbers(
         system: with `sizing`.
         name: the component.
         numbers_of: the parameters of such a component.
-        bounds: the parameters that bound variables; they stand at their extremes, so that columns have bounds.
+        variables: the component's. What bounds them stands at its widest, so that columns have bounds.
 
     Raises:
         NotLinearError: a parameter is not linear in the capacities.
@@ -79,6 +79,7 @@ def sized_numbers(
         )
         numbers[f"least {attribute}"] = np.array([ranges[attribute].min])
         numbers[f"most {attribute}"] = np.array([ranges[attribute].max])
+    bounds = {var.lower: np.minimum for var in variables} | {var.upper: np.maximum for var in variables}
     largest = numbers_of(component)
     for key, value in base.items():
         gains = {attribute: slope[key] for attribute, slope in slopes.items() if slope[key].any()}
@@ -87,8 +88,14 @@ def sized_numbers(
         numbers[key] = value
         if gains and key in bounds:
             numbers[key + _AT_ZERO] = value
-            numbers[key] = largest[key]
+            numbers[key] = _widest(value, gains, ranges, bounds[key])
     return MappingProxyType(numbers)
+
+
+def _widest(base: Array, gains: Mapping[str, Array], ranges: Mapping[str, Any], wider: np.ufunc) -> Array:
+    """The largest or the smallest value that a bound may take."""
+    ends = (wider(gain * ranges[a].min, gain * ranges[a].max) for a, gain in gains.items())
+    return np.asarray(base + sum(ends))
 
 
 def _difference(value: Array, base: Array) -> Array:
