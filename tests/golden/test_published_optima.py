@@ -86,3 +86,31 @@ def test_pypsa_lopf_storage():
     assert run.kpis["total_cost"] == pytest.approx(2.6, rel=1e-9)
     assert run.solution.objective_eur == pytest.approx(2.6, rel=1e-9)
     assert run.states["store.level_kwh"] == pytest.approx([2, 1, 0], abs=1e-9)
+
+
+def test_pypsa_link_unit_commitment():
+    """PyPSA, test_link_unit_commitment: a turbine that stays on through an hour in which the wind would do.
+
+    Its capacity and least load are of what it takes, 12,000 and 1,200 at an efficiency of 0.5: here of what it gives.
+    """
+    parts = {
+        "gas": {"type": "gas_grid", "import_limit_kw": 20_000, "import_price_eur_per_kwh": 10},
+        "turbine": {
+            "type": "generic_converter",
+            "input_carrier": "gas",
+            "output_carrier": "electricity",
+            "capacity_kw": 6000,
+            "output_per_input": 0.5,
+            "min_load_fraction": 0.1,
+            "min_up_time_hours": 3,
+            "start_up_cost_eur": 3333,
+            "initial_load_fraction": 0,
+        },
+        "wind": {"type": "wind_turbine", "capacity_kw": 800, "profile": "wind"},
+        "load": {"type": "power_demand", "profile": "load"},
+    }
+    run = dispatch(parts, {"wind": [1, 1, 1, 1], "load": [4000, 6000, 800, 5000]})
+    assert run.status is Status.OPTIMAL
+    assert run.kpis["total_cost"] == pytest.approx(267333.0, rel=1e-9)
+    assert run.flows["turbine.output_kw"] == pytest.approx([3200, 5200, 600, 4200])
+    assert run.solution.values["turbine"]["on"] == pytest.approx([1, 1, 1, 1])
