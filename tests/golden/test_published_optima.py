@@ -91,7 +91,7 @@ def test_pypsa_lopf_storage():
 def test_pypsa_link_unit_commitment():
     """PyPSA, test_link_unit_commitment: a turbine that stays on through an hour in which the wind would do.
 
-    Its capacity and least load are of what it takes, 12,000 and 1,200 at an efficiency of 0.5: here of what it gives.
+    Its capacity and least load are of what it takes (12,000 at an efficiency of 0.5), ours of what it gives.
     """
     parts = {
         "gas": {"type": "gas_grid", "import_limit_kw": 20_000, "import_price_eur_per_kwh": 10},
@@ -113,4 +113,4 @@ def test_pypsa_link_unit_commitment():
     assert run.status is Status.OPTIMAL
     assert run.kpis["total_cost"] == pytest.approx(267333.0, rel=1e-9)
     assert run.flows["turbine.output_kw"] == pytest.approx([3200, 5200, 600, 4200])
-    assert run.solution.values["turbine"]["on"] == pytest.approx([1, 1, 1, 1])
+    assert run.states["turbine.on"] == pytest.approx([1, 1, 1, 1])
