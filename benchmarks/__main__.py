@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from statistics import median
 
-from benchmarks import cold, pypsa_network, warm, workers
+from benchmarks import cold, parameters, pypsa_network, warm, workers
 from benchmarks.figures import Target, Timing, Workers
 from benchmarks.house import ROOT, house
 from benchmarks.noise import Noise
@@ -19,6 +19,8 @@ DESIGNS = {168: 20, 8760: 10}
 """How many designs the peers solve."""
 
 SPEED_UP = {168: 200.0, 8760: 15.0}
+SPEED_UP_ANEW = {168: 3.0, 8760: 10.0}
+TWO_WORKERS = 1.7
 OWN_SHARE = {168: 60.0, 8760: 20.0}
 PEAK_MB = 600.0
 
@@ -34,7 +36,7 @@ def main() -> int:
         place = house(hours)
         ours, shares[hours] = warm.measure(place, rounds)
         peers = [*pypsa_network.measure(place, DESIGNS[hours]), *cold.measure(place, DESIGNS[hours])]
-        timings.append([ours, *peers])
+        timings += [[ours, *peers], parameters.measure(place, DESIGNS[hours])]
     differences = {
         f"{peer.name}, {peer.hours:,} h": peer.difference(ours) for ours, *peers in timings for peer in peers
     }
@@ -60,6 +62,16 @@ def _targets(timings: list[list[Timing]], shares: dict[int, list[float]], found:
         for peer in peers
         if peer.name in pypsa_network.WAYS
     ]  # fmt: skip
+    targets += [
+        Target(f"{peer.name} against warm, {peer.hours:,} h", peer.median / ours.median,
+               SPEED_UP_ANEW[peer.hours], "times", at_least=True)
+        for ours, *peers in timings
+        for peer in peers
+        if peer.name == parameters.COLD
+    ]  # fmt: skip
+    if {1, 2} <= found.per_second.keys():
+        ratio = found.per_second[2] / found.per_second[1]
+        targets.append(Target("two workers against one", ratio, TWO_WORKERS, "times", at_least=True))
     targets += [
         Target(f"our own share of a warm evaluation, {hours:,} h", 100 * median(values),
                OWN_SHARE[hours], "%", at_least=False)

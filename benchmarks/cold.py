@@ -9,8 +9,20 @@ import numpy as np
 from benchmarks.figures import Design, Timing
 from benchmarks.house import House
 from solvers.model import build
+from solvers.program import LinearProgram
 
 _COLUMNWISE, _MINIMISE = 1, 1
+
+
+def solve_cold(highs: highspy.Highs, p: LinearProgram) -> float:
+    """Pass a program to a new solver object, with default options, and solve it; its optimum."""
+    highs.silent()
+    highs.passModel(
+        p.cost.size, p.row_lower.size, p.values.size, _COLUMNWISE, _MINIMISE, p.offset, p.cost, p.lower,
+        p.upper, p.row_lower, p.row_upper, p.starts, p.rows, p.values, np.zeros(p.cost.size, dtype=np.int32),
+    )  # fmt: skip
+    highs.run()
+    return float(highs.getInfo().objective_function_value)
 
 
 def measure(house: House, count: int) -> list[Timing]:
@@ -18,15 +30,7 @@ def measure(house: House, count: int) -> list[Timing]:
     programs = {id(design): house.linear_program(design) for design in house.few(count)}
 
     def by_highs(design: Design) -> float:
-        p = programs[id(design)]
-        highs = highspy.Highs()
-        highs.silent()
-        highs.passModel(
-            p.cost.size, p.row_lower.size, p.values.size, _COLUMNWISE, _MINIMISE, p.offset, p.cost, p.lower,
-            p.upper, p.row_lower, p.row_upper, p.starts, p.rows, p.values, np.zeros(p.cost.size, dtype=np.int32),
-        )  # fmt: skip
-        highs.run()
-        return float(highs.getInfo().objective_function_value)
+        return solve_cold(highspy.Highs(), programs[id(design)])
 
     def by_cvxpy(design: Design) -> float:
         problem = build(house.system_of(design), house.numbers_of(design)).problem
