@@ -1,7 +1,7 @@
 """Designs that change what stands in the matrix and in the cost: efficiencies, COP, prices, scales of demands.
 
-Beside each warm evaluation, checks and KPIs included, the same program is built anew from its parameters, passed to
-a new HiGHS and solved from nothing.
+Beside each warm evaluation, checks and KPIs included, the same program is built anew from its parameters, passed
+to a new HiGHS and solved from nothing.
 """
 
 from __future__ import annotations
