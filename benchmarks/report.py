@@ -33,7 +33,7 @@ _HOW = """\
   (fewer rows than links and stores); checks and KPIs are left out. The first calls are not counted.
 - **HiGHS alone, cold**: the finished program passed to a new solver object with default options.
 - **Other parameters**: designs that change efficiencies, COP, prices and scales of demands all at once, so that
-  the matrix and the costs differ and not bounds alone; warm as above, and the same program built from its parameters,
+  the matrix and the costs differ, not bounds alone; warm as above, and the same program built from its parameters,
   passed to a new solver object and solved.
 - **CVXPY, stated and solved anew**: the same equations built, compiled and solved for each design.
 - No side has binaries: on this house the relaxation keeps import and export, and charge and discharge, apart.
