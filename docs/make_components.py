@@ -33,6 +33,7 @@ PROFILES = {
     "a file": profile_specs.FileProfile,
     "time of use": profile_specs.TimeOfUse,
     "PV": profile_specs.PvProfile,
+    "wind": profile_specs.WindProfile,
     "heat-pump COP": profile_specs.HeatPumpCop,
     "heat demand": profile_specs.HeatDemandProfile,
     "standard load": profile_specs.StandardLoad,

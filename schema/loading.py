@@ -18,7 +18,7 @@ from schema.components import COMPONENT_TYPES
 from schema.errors import Finding, InputError
 from schema.findings import findings_of, known_keys, nearest
 from schema.inputs import resolve_profiles
-from schema.profiles import Constant, FileProfile, ProfileRef, TimeOfUse
+from schema.profiles import PROFILE_KINDS, ProfileRef, kind_of_profile
 from schema.studies import STUDY_TYPES, Study
 from schema.study import Bound, Choices, Range, SolverSettings
 from schema.study_checks import Fitting, entry_findings, undefined_kpis
@@ -29,7 +29,6 @@ _M = TypeVar("_M", bound=BaseModel)
 _ENTRIES: Mapping[str, Mapping[str, type[BaseModel]]] = {
     "constraints": {"": Bound},
     "variables": {"choices": Choices, "": Range},
-    "profiles": {"file": FileProfile, "time_of_use": TimeOfUse, "value": Constant},
 }
 """What an entry of a section is, by the key that tells."""
 
@@ -262,14 +261,19 @@ def _keys_at(way: list[str], raw: dict[str, Any], model: type[BaseModel]) -> lis
         return known_keys(kind) if kind else []
     if way[0] == "components" and len(way) == 3:
         return known_keys(ProfileRef)
-    if way[0] in _ENTRIES and len(way) >= 2:
-        stated = raw[way[0]].get(".".join(way[1:]), {})
-        kind = next((kind for key, kind in _ENTRIES[way[0]].items() if not key or key in stated), None)
+    if way[0] in {*_ENTRIES, "profiles"} and len(way) >= 2:
+        kind = _kind_of_entry(way[0], raw[way[0]].get(".".join(way[1:]), {}))
         return known_keys(kind) if kind else []
     field = model.model_fields.get(way[0])
     if len(way) == 1 and field is not None and isinstance(field.annotation, type):
         return known_keys(field.annotation) if issubclass(field.annotation, BaseModel) else []
     return []
+
+
+def _kind_of_entry(section: str, stated: Any) -> type[BaseModel] | None:
+    if section == "profiles":
+        return PROFILE_KINDS.get(kind_of_profile(stated) or "")
+    return next((kind for key, kind in _ENTRIES[section].items() if not key or key in stated), None)
 
 
 def _with_lines(findings: list[Finding], lines: Lines) -> list[Finding]:

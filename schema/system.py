@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from schema.base import Model, Value, allows
 from schema.components import AnyComponent
 from schema.errors import Finding
 from schema.names import COMPONENT_PATTERN
-from schema.profiles import NonNegative, Positive, ProfileRef, ProfileSpec
+from schema.profiles import NonNegative, Positive, ProfileRef, ProfileSpec, Timezone
 from schema.sizing import CAPACITIES, ON_OFF, Sizing, told_apart
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ class Horizon(Model):
     """Equal time steps from a start, in a time zone."""
 
     start: datetime
-    """First step's beginning, as local time of the time zone."""
+    """First step's beginning, as local time of the time zone: one that clocks neither skip nor pass twice."""
     steps: Annotated[int, Field(ge=1, le=1_000_000)]
     """Number of steps."""
     step_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     """Length of a step [min]."""
-    timezone: str = "UTC"
+    timezone: Timezone = "UTC"
     """IANA name of the time zone, such as Europe/Berlin."""
 
     @field_validator("start")
@@ -48,16 +48,19 @@ class Horizon(Model):
     def _is_local(cls, start: datetime) -> datetime:
         if start.tzinfo is not None:
             raise ValueError("write the local time without an offset; `timezone` says where it holds")
+        if start.second or start.microsecond:
+            raise ValueError("steps begin on a full minute; leave the seconds out")
         return start
 
-    @field_validator("timezone")
-    @classmethod
-    def _is_known(cls, timezone: str) -> str:
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("not an IANA time zone such as UTC or Europe/Berlin") from None
-        return timezone
+    @model_validator(mode="after")
+    def _start_happens_once(self) -> Horizon:
+        zone = ZoneInfo(self.timezone)
+        first, second = (self.start.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+        if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != self.start:
+            raise ValueError(f"start does not exist in {self.timezone}: clocks skip it; start an hour later")
+        if first.utcoffset() != second.utcoffset():
+            raise ValueError(f"start is ambiguous in {self.timezone}: clocks pass it twice; start an hour earlier")
+        return self
 
     @property
     def step_hours(self) -> float:
@@ -79,9 +82,7 @@ class Horizon(Model):
         """Beginning of each step, in the time zone; equal steps in absolute time across clock changes."""
         import pandas as pd
 
-        first = pd.Timestamp(self.start).tz_localize(
-            self.timezone, ambiguous=True, nonexistent="shift_forward"
-        )
+        first = pd.Timestamp(self.start).tz_localize(self.timezone)
         return pd.date_range(
             first, periods=self.steps, freq=pd.Timedelta(minutes=self.step_minutes), name="time"
         )

@@ -5,16 +5,21 @@ Everything that is not certain is refused with what to do about it; nothing is f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from schema.errors import Finding, InputError
+from schema.inputs.columns import column
 from schema.inputs.places import locate
 from schema.inputs.refusals import Fault, Refusal
-from schema.inputs.tables import FloatArray, Rows, Table, read_table, rows_of_steps
-from schema.inputs.weather import Weather, read_weather
+from schema.inputs.steps import FloatArray, Steps
+from schema.inputs.tables import Table, read_table
+from schema.inputs.times import stamps
+from schema.inputs.weather import Weather
+from schema.inputs.weather_files import read_weather
 from schema.profiles import (
     Constant,
     FileProfile,
@@ -23,6 +28,7 @@ from schema.profiles import (
     PvProfile,
     StandardLoad,
     TimeOfUse,
+    WindProfile,
 )
 from schema.system import Horizon, System
 
@@ -31,7 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["resolve_profiles"]
 
-_Kept = TypeVar("_Kept", Table, Weather, Rows)
+_Key = TypeVar("_Key")
+_Kept = TypeVar("_Kept")
 
 
 def resolve_profiles(system: System, folder: Path, file: str = "") -> dict[str, FloatArray]:
@@ -82,90 +89,99 @@ def _finite(values: FloatArray) -> FloatArray:
 
 
 ResolvableSpec = (
-    Constant | FileProfile | TimeOfUse | PvProfile | HeatPumpCop | HeatDemandProfile | StandardLoad
+    Constant
+    | FileProfile
+    | TimeOfUse
+    | PvProfile
+    | WindProfile
+    | HeatPumpCop
+    | HeatDemandProfile
+    | StandardLoad
 )
 
 
 def _resolve(spec: ResolvableSpec, sources: _Sources) -> FloatArray:  # noqa: PLR0911 - one for each kind
-    from schema.inputs import derived
+    from schema.inputs import derived, generation, heat_pumps
 
-    index, minutes = sources.index, sources.horizon.step_minutes
+    steps = sources.steps
     match spec:
         case Constant():
-            return np.full(len(index), spec.value)
+            return np.full(len(steps), spec.value)
         case FileProfile():
             return _column(spec, sources)
         case TimeOfUse():
-            return derived.time_of_use(spec, index, minutes)
+            return derived.time_of_use(spec, steps)
         case PvProfile():
-            return derived.pv(spec, sources.weather(spec.weather), index, minutes)
+            return generation.pv(spec, sources.weather(spec.weather, spec.timezone), steps)
+        case WindProfile():
+            return generation.wind(spec, sources.weather(spec.weather, spec.timezone), steps)
         case HeatPumpCop():
-            return derived.heat_pump_cop(spec, sources.weather(spec.weather), index)
+            return heat_pumps.heat_pump_cop(spec, sources.weather(spec.weather, spec.timezone), steps)
         case HeatDemandProfile():
-            return derived.heat_demand(spec, sources.weather(spec.weather), index, minutes)
+            return derived.heat_demand(spec, sources.weather(spec.weather, spec.timezone), steps)
         case StandardLoad():
-            return derived.standard_load(spec, index, minutes)
+            return derived.standard_load(spec, steps)
 
 
 def _column(spec: FileProfile, sources: _Sources) -> FloatArray:
-    """A file's column; what is wrong with it and with the file's times is told together."""
+    """A file's column; what is wrong with its name and with the file's times is told together."""
     table = sources.table(spec.file)
     faults: list[Fault] = []
+    values: FloatArray | None = None
     try:
         table.require(spec.column, "column")
     except Refusal as refusal:
         faults.extend(refusal.faults)
     try:
-        rows = sources.rows(spec)
+        values = column(spec, table, sources.times(spec), sources.steps)
     except Refusal as refusal:
-        faults.extend(refusal.faults)
-    if faults:
+        faults.extend(fault for fault in refusal.faults if fault not in faults)
+    if values is None:
         raise Refusal(faults)
-    return table.numbers(spec.column, rows, "column")
+    return values
 
 
 class _Sources:
     """The files that profiles draw on; each is read once."""
 
     def __init__(self, horizon: Horizon, folder: Path) -> None:
-        self.horizon = horizon
-        self.index: pd.DatetimeIndex = horizon.index
+        self.steps = Steps(horizon.index, horizon.step_minutes)
+        self._timezone = horizon.timezone
         self._folder = folder
         self._tables: dict[str, Table | Refusal] = {}
-        self._weather: dict[str, Weather | Refusal] = {}
-        self._rows: dict[tuple[str, str, bool], Rows | Refusal] = {}
+        self._weather: dict[tuple[str, str | None], Weather | Refusal] = {}
+        self._times: dict[tuple[str, str, str], pd.DatetimeIndex | Refusal] = {}
 
     def table(self, name: str) -> Table:
-        if name not in self._tables:
-            try:
-                self._tables[name] = read_table(locate(name, self._folder, "file"), name, "file")
-            except Refusal as refusal:
-                self._tables[name] = refusal
-        return _or_refuse(self._tables[name])
+        return _kept(self._tables, name, lambda: read_table(locate(name, self._folder, "file"), name, "file"))
 
-    def weather(self, name: str) -> Weather:
-        if name not in self._weather:
-            try:
-                path = locate(name, self._folder, "weather")
-                self._weather[name] = read_weather(path, name, self.index)
-            except Refusal as refusal:
-                self._weather[name] = refusal
-        return _or_refuse(self._weather[name])
+    def weather(self, name: str, timezone: str | None) -> Weather:
+        def read() -> Weather:
+            return read_weather(locate(name, self._folder, "weather"), name, self.steps, timezone)
 
-    def rows(self, spec: FileProfile) -> Rows:
-        asked_for = "time_column" in spec.model_fields_set
-        key = (spec.file, spec.time_column, asked_for)
-        if key not in self._rows:
-            try:
-                self._rows[key] = rows_of_steps(
-                    self.table(spec.file), self.index, spec.time_column, asked_for=asked_for, field="file"
-                )
-            except Refusal as refusal:
-                self._rows[key] = refusal
-        return _or_refuse(self._rows[key])
+        return _kept(self._weather, (name, timezone), read)
+
+    def times(self, spec: FileProfile) -> pd.DatetimeIndex | None:
+        """A file's time stamps in the horizon's time zone; None if it has none and none were asked for."""
+        table = self.table(spec.file)
+        if spec.time_column not in table.columns and "time_column" not in spec.model_fields_set:
+            return None
+        timezone = spec.timezone or self._timezone
+
+        def read() -> pd.DatetimeIndex:
+            return stamps(table, spec.time_column, timezone).tz_convert(self._timezone)
+
+        return _kept(self._times, (spec.file, spec.time_column, timezone), read)
 
 
-def _or_refuse(kept: _Kept | Refusal) -> _Kept:
-    if isinstance(kept, Refusal):
-        raise Refusal(kept.faults)
-    return kept
+def _kept(known: dict[_Key, _Kept | Refusal], key: _Key, read: Callable[[], _Kept]) -> _Kept:
+    """What was read under a key, or was refused; read once."""
+    if key not in known:
+        try:
+            known[key] = read()
+        except Refusal as refusal:
+            known[key] = refusal
+    found = known[key]
+    if isinstance(found, Refusal):
+        raise Refusal(found.faults)
+    return found

@@ -1,174 +1,99 @@
-"""Profiles worked out from weather, the calendar and the clock."""
+"""Profiles worked out from the calendar, the clock and the outdoor temperature: tariffs and BDEW's demands."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schema.inputs.libraries import older_pandas_ways
 from schema.inputs.refusals import Fault, Refusal
-from schema.inputs.tables import FloatArray
-from schema.inputs.weather import Site, Weather
-from schema.profiles import HeatDemandProfile, HeatPumpCop, PvProfile, StandardLoad, TimeOfUse
+from schema.inputs.steps import FloatArray, Steps
+from schema.inputs.weather import Weather
+from schema.profiles import HeatDemandProfile, StandardLoad, TimeOfUse
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PV_COLUMNS = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
-_MOUNTS = {"open_rack": "open_rack_glass_glass", "roof": "close_mount_glass_glass"}
 
-
-@contextmanager
-def _older_pandas_ways() -> Iterator[None]:
-    """Silences what pandas 3.1 says to pvlib 0.16 and demandlib 0.2.2 about pandas 4."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"DatetimeIndex\.\w+ is deprecated")
-        warnings.filterwarnings("ignore", message="The inplace keyword")
-        yield
-
-
-def time_of_use(spec: TimeOfUse, index: pd.DatetimeIndex, step_minutes: int) -> FloatArray:
-    """Mean over each step of the value that the local clock's hour calls for."""
+def time_of_use(spec: TimeOfUse, steps: Steps) -> FloatArray:
+    """Mean over each step of the value that the local clock's hour calls for, shape (T,)."""
     begins = sorted(spec.time_of_use)
     hour_values = np.array(
         [spec.time_of_use[max((b for b in begins if b <= hour), default=begins[-1])] for hour in range(24)]
     )
-    # Parts short enough that the hour never changes within one, half-hour zones and clock changes included.
-    part_minutes = math.gcd(step_minutes, 30, int(index.minute[0]))
-    parts = _split(index, step_minutes // part_minutes, part_minutes)
-    values: FloatArray = hour_values[np.asarray(parts.hour)].reshape(len(index), -1).mean(axis=1)
-    return values
+    return steps.means(hour_values[np.asarray(_within_hours(steps).index.hour)])
 
 
-def _split(index: pd.DatetimeIndex, parts: int, part_minutes: int) -> pd.DatetimeIndex:
-    """Beginnings of equal parts of each step."""
-    import pandas as pd
-
-    return pd.date_range(index[0], periods=len(index) * parts, freq=pd.Timedelta(minutes=part_minutes))
+def _within_hours(steps: Steps) -> Steps:
+    """Parts in which the local hour never changes, half-hour zones and clock changes included."""
+    return steps.parts(math.gcd(steps.minutes, 30, int(steps.index.minute[0])))
 
 
-def pv(spec: PvProfile, weather: Weather, index: pd.DatetimeIndex, step_minutes: int) -> FloatArray:
-    """AC power per kW of installed DC capacity (kWp) [kW/kW].
-
-    pvlib's ModelChain with PVWatts' models (NREL/TP-6A20-62641): Perez transposition, physical incidence
-    losses, SAPM cell temperature, system losses off the DC power, an inverter whose DC limit is the installed
-    capacity. The sun stands where it is at the middle of each step. Never below 0.
-    """
-    import pandas as pd
-    from pvlib.location import Location
-    from pvlib.modelchain import ModelChain
-    from pvlib.pvsystem import Array, FixedMount, PVSystem
-    from pvlib.temperature import TEMPERATURE_MODEL_PARAMETERS
-
-    site = _site(spec, weather)
-    middle = index + pd.Timedelta(minutes=step_minutes) / 2
-    data = pd.DataFrame(weather.at(index, _PV_COLUMNS), index=middle)
-    array = Array(
-        FixedMount(spec.tilt_deg, spec.azimuth_deg),
-        module_parameters={"pdc0": 1.0, "gamma_pdc": spec.temperature_coefficient_per_k},
-        temperature_model_parameters=TEMPERATURE_MODEL_PARAMETERS["sapm"][_MOUNTS[spec.mounting]],
-    )
-    no_others = dict.fromkeys(
-        (
-            "shading",
-            "snow",
-            "mismatch",
-            "wiring",
-            "connections",
-            "lid",
-            "nameplate_rating",
-            "age",
-            "availability",
-        ),
-        0.0,
-    )
-    plant = PVSystem(
-        [array],
-        inverter_parameters={"pdc0": 1.0, "eta_inv_nom": spec.inverter_efficiency_fraction},
-        losses_parameters={"soiling": 100.0 * spec.system_losses_fraction, **no_others},
-    )
-    chain = ModelChain.with_pvwatts(
-        plant, Location(site.latitude_deg, site.longitude_deg, altitude=site.altitude_m)
-    )
-    with _older_pandas_ways():
-        power: FloatArray = chain.run_model(data).results.ac.to_numpy(dtype=np.float64)
-    return np.maximum(power, 0.0)
-
-
-def _site(spec: PvProfile, weather: Weather) -> Site:
-    """The place told in the profile, else the weather file's own."""
-    told = {"latitude_deg": spec.latitude_deg, "longitude_deg": spec.longitude_deg}
-    missing = [name for name, value in told.items() if value is None]
-    if spec.latitude_deg is not None and spec.longitude_deg is not None:
-        return Site(spec.latitude_deg, spec.longitude_deg)
-    if len(missing) == 2 and weather.site is not None:
-        return weather.site
-    raise Refusal(
-        Fault(
-            name,
-            "nothing",
-            "degrees, north and east positive",
-            f"{name} is missing: {weather.name} does not say where it was measured"
-            if weather.site is None
-            else f"{name} is missing: give both coordinates, or none to take the weather station's",
-        )
-        for name in missing
-    )
-
-
-def heat_pump_cop(spec: HeatPumpCop, weather: Weather, index: pd.DatetimeIndex) -> FloatArray:
-    """Coefficient of performance of an air-source heat pump [-].
-
-    COP = 6.81 − 0.121 ΔT + 0.000630 ΔT², ΔT from outdoor air to supply, fitted over 15 to 60 K: Staffell,
-    Brett, Brandon and Hawkes 2012, Energy & Environmental Science 5, 9291, doi:10.1039/c2ee22653g. Below 15 K
-    the COP at 15 K holds; above 60 K the fit goes on to its least value, 1.0 at 96 K, and stays there.
-    """
-    outdoor_c = weather.at(index, ("temp_air",))["temp_air"]
-    lift_k = np.clip(spec.supply_temperature_c - outdoor_c, 15.0, 0.121 / (2 * 0.000630))
-    return 6.81 - 0.121 * lift_k + 0.000630 * lift_k**2
-
-
-def heat_demand(
-    spec: HeatDemandProfile, weather: Weather, index: pd.DatetimeIndex, step_minutes: int
-) -> FloatArray:
-    """Heat demand [kW] by BDEW's sigmoid and hourly factors through demandlib.
+def heat_demand(spec: HeatDemandProfile, weather: Weather, steps: Steps) -> FloatArray:
+    """Heat demand [kW], shape (T,), by BDEW's sigmoid and hourly factors through demandlib.
 
     Worked out by the local clock over the whole calendar year and scaled so that the year's heat is
-    `annual_kwh`. A typical year's leap day counts for nothing.
+    `annual_kwh`. A typical year's leap day counts for nothing. Other steps than hours are means of the hours
+    or hold them.
+
+    Raises:
+        Refusal: the steps are not hours and resampling was not asked for, or the weather does not hold the
+            whole calendar year, or is colder or hotter than the profile knows.
     """
-    if step_minutes != 60 or index.minute[0]:
+    if (steps.minutes != 60 or steps.index.minute[0]) and not spec.resample:
         raise Refusal(
             Fault(
                 "model",
-                f"steps of {step_minutes} min from minute {index.minute[0]}",
-                "step_minutes: 60, from a full hour",
-                "heat_demand is hourly; use step_minutes: 60 and start at a full hour",
+                f"steps of {steps.minutes} min from minute {steps.index.minute[0]}",
+                "step_minutes: 60 from a full hour, or resample: true",
+                "heat_demand is hourly; state resample: true to have its hours held or averaged, or use "
+                "step_minutes: 60 and start at a full hour",
             )
         )
-    weather.at(index, ("temp_air",))
+
+    def outdoor_c(parts: Steps) -> FloatArray:
+        return weather.at(parts, ("temp_air",), leap_day=True)["temp_air"]
 
     def shape(year: int) -> pd.Series[float]:
-        return _bdew_heat(spec, _outdoor_by_clock(weather, _parts_of_year(year, 60, index)), weather.name)
+        hours = Steps(_parts_of_year(year, 60, steps.index), 60)
+        try:
+            temperature_c = weather.over(hours, outdoor_c, resample=spec.resample)
+        except Refusal as refusal:
+            raise _of_whole_year(year, refusal) from None
+        return _bdew_heat(spec, _by_clock(temperature_c, hours.index, year), weather.name)
 
-    return _by_local_clock(index, 60, spec.annual_kwh, shape)
+    # What is wrong within the horizon is told first.
+    weather.over(steps, lambda parts: weather.at(parts, ("temp_air",))["temp_air"], resample=spec.resample)
+    return steps.means(_by_local_clock(_within_hours(steps), 60, spec.annual_kwh, shape))
 
 
-def _outdoor_by_clock(weather: Weather, hours: pd.DatetimeIndex) -> pd.Series[float]:
-    """A year's outdoor temperature [°C] as if clocks never changed, which is what demandlib takes.
+def _of_whole_year(year: int, refusal: Refusal) -> Refusal:
+    return Refusal(
+        Fault(
+            fault.field,
+            fault.found,
+            "weather of the whole calendar year",
+            f"heat demand is scaled over the whole calendar year {year}: {fault.message}",
+        )
+        for fault in refusal.faults
+    )
+
+
+def _by_clock(values: FloatArray, hours: pd.DatetimeIndex, year: int) -> pd.Series[float]:
+    """A year's hours as if clocks never changed, which is what demandlib takes; without a missing leap day.
 
     The skipped hour repeats the one before; of the doubled hour the first counts.
     """
     import pandas as pd
 
-    outdoor_c = pd.Series(weather.in_year(hours, "temp_air"), index=hours.tz_localize(None))
-    once = outdoor_c[~outdoor_c.index.duplicated()]
-    return once.reindex(_clock(hours[len(hours) // 2].year, 60), method="ffill").dropna()
+    by_wall = pd.Series(values, index=hours.tz_localize(None))
+    once = by_wall[~by_wall.index.duplicated()]
+    return once.reindex(_clock(year, 60), method="ffill").dropna()
 
 
 def _bdew_heat(spec: HeatDemandProfile, outdoor_c: pd.Series[float], name: str) -> pd.Series[float]:
@@ -178,7 +103,7 @@ def _bdew_heat(spec: HeatDemandProfile, outdoor_c: pd.Series[float], name: str) 
 
     index = pd.DatetimeIndex(outdoor_c.index)
     try:
-        with _older_pandas_ways():
+        with older_pandas_ways():
             building = HeatBuilding(
                 index,
                 temperature=outdoor_c,
@@ -204,24 +129,27 @@ def _bdew_heat(spec: HeatDemandProfile, outdoor_c: pd.Series[float], name: str) 
     return pd.Series(heat, index=index)
 
 
-def standard_load(spec: StandardLoad, index: pd.DatetimeIndex, step_minutes: int) -> FloatArray:
-    """Electric load [kW] by BDEW's quarter-hourly profile through demandlib, averaged over each step.
+def standard_load(spec: StandardLoad, steps: Steps) -> FloatArray:
+    """Electric load [kW], shape (T,), by BDEW's quarter-hourly profile through demandlib, averaged over steps.
 
     Follows the local clock; scaled so that each calendar year's energy is `annual_kwh`. No public holidays.
+
+    Raises:
+        Refusal: the steps are not whole numbers of quarter hours.
     """
-    if step_minutes % 15 or index.minute[0] % 15:
+    if steps.minutes % 15 or steps.index.minute[0] % 15:
         raise Refusal(
             Fault(
                 "model",
-                f"steps of {step_minutes} min from minute {index.minute[0]}",
+                f"steps of {steps.minutes} min from minute {steps.index.minute[0]}",
                 "quarter hours or whole numbers of them",
                 "standard_load is quarter-hourly; use step_minutes 15, 30 or 60 from a full quarter hour",
             )
         )
-    quarters = _split(index, step_minutes // 15, 15)
-    power = _by_local_clock(quarters, 15, spec.annual_kwh, lambda year: _bdew_load(spec.kind, year))
-    mean_kw: FloatArray = power.reshape(len(index), -1).mean(axis=1)
-    return mean_kw
+    quarters = steps.parts(15)
+    return steps.means(
+        _by_local_clock(quarters, 15, spec.annual_kwh, lambda year: _bdew_load(spec.kind, year))
+    )
 
 
 def _bdew_load(kind: str, year: int) -> pd.Series[float]:
@@ -231,7 +159,7 @@ def _bdew_load(kind: str, year: int) -> pd.Series[float]:
 
     clock = _clock(year, 15)
     if kind.endswith("25"):
-        with _older_pandas_ways():
+        with older_pandas_ways():
             values = getattr(bdew, kind.upper())(clock).to_numpy(dtype=np.float64)
         return pd.Series(values, index=clock)
     from demandlib.bdew.elec_slp import dynamisation_function
@@ -288,18 +216,23 @@ def _parts_of_year(year: int, minutes: int, index: pd.DatetimeIndex) -> pd.Datet
 
 
 def _by_local_clock(
-    index: pd.DatetimeIndex, minutes: int, annual_kwh: float, shape: Callable[[int], pd.Series[float]]
+    parts: Steps, pattern_minutes: int, annual_kwh: float, shape: Callable[[int], pd.Series[float]]
 ) -> FloatArray:
     """Power [kW] by wall-clock time, each real calendar year holding `annual_kwh`.
 
     Where clocks change, the skipped hour's demand is not in the year's sum and the doubled hour's is twice.
     """
-    wall = index.tz_localize(None)
-    power = np.empty(len(index))
+    import pandas as pd
+
+    def on_the_wall(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        return index.tz_localize(None).floor(pd.Timedelta(minutes=pattern_minutes))
+
+    wall = on_the_wall(parts.index)
+    power = np.empty(len(parts))
     for year in np.unique(np.asarray(wall.year)):
         pattern = shape(int(year))
-        whole_year = _parts_of_year(int(year), minutes, index).tz_localize(None)
-        year_kwh = float(pattern.reindex(whole_year).sum()) * minutes / 60.0
+        whole_year = on_the_wall(_parts_of_year(int(year), parts.minutes, parts.index))
+        year_kwh = float(pattern.reindex(whole_year).sum()) * parts.minutes / 60.0
         here = np.asarray(wall.year == year)
         power[here] = pattern.reindex(wall[here]).to_numpy() * (annual_kwh / year_kwh)
     return power

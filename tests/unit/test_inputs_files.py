@@ -176,7 +176,7 @@ def test_a_gap_is_told_with_its_first_step(tmp_path):
 def test_a_file_that_ends_too_early_is_told_with_what_it_covers(tmp_path):
     write(tmp_path, hourly("2019-03-04", range(3)))
     finding = refused(tmp_path, LOAD)
-    assert "1 of the horizon's 4 steps" in finding.message
+    assert "no row for 1 of 4 steps" in finding.message
     assert "covers 2019-03-04T00:00:00+00:00 to 2019-03-04T02:00:00+00:00" in finding.message
 
 
@@ -191,8 +191,8 @@ def test_a_file_of_another_step_is_refused(tmp_path, minutes):
     times = pd.date_range("2019-03-04", periods=20, freq=f"{minutes}min")
     pd.DataFrame({"time": times, "load_kw": 1.0}).to_csv(tmp_path / "house.csv", index=False)
     finding = refused(tmp_path, LOAD)
-    assert finding.found == f"a step of {minutes} min"
-    assert finding.expected == "a step of 60 min"
+    assert finding.found == f"a row every {minutes} min"
+    assert finding.expected == "a step every 60 min from 00:00, or resample: true"
 
 
 def test_a_stray_row_between_the_steps_is_refused(tmp_path):

@@ -12,8 +12,9 @@ import pytest
 
 from schema.errors import InputError
 from schema.inputs import resolve_profiles
-from schema.inputs import weather as weather_module
-from schema.inputs.weather import TypicalYear, read_weather
+from schema.inputs.steps import Steps
+from schema.inputs.weather import TypicalYear
+from schema.inputs.weather_files import read_weather
 from schema.system import System
 
 GREENSBORO = "package:pvlib/data/723170TYA.CSV"
@@ -26,7 +27,7 @@ def tmy3_file() -> Path:
 
 @pytest.fixture(scope="module")
 def typical(tmy3_file) -> TypicalYear:
-    found = read_weather(tmy3_file, "723170TYA.CSV", pd.date_range("2019", periods=1, freq="h", tz="UTC"))
+    found = read_weather(tmy3_file, "723170TYA.CSV", hours("2019", 1, "UTC"), None)
     assert isinstance(found, TypicalYear)
     return found
 
@@ -55,8 +56,9 @@ def findings(profiles, folder=Path(), **horizon):
     return caught.value.findings
 
 
-def hours(start: str, periods: int, timezone: str) -> pd.DatetimeIndex:
-    return pd.date_range(start, periods=periods, freq="h", tz=timezone)
+def hours(start: str, periods: int, timezone: str, minutes: int = 60) -> Steps:
+    freq = pd.Timedelta(minutes=minutes)
+    return Steps(pd.date_range(start, periods=periods, freq=freq, tz=timezone), minutes)
 
 
 def dry_bulb(raw_lines, month_day: str, hour_ending: str) -> float:
@@ -100,7 +102,7 @@ def test_any_year_without_its_leap_day_finds_the_same_hours(typical):
 
 def test_a_whole_year_holds_every_row_once(typical):
     values = typical.at(hours("2021-01-01", 8760, "Etc/GMT+5"), ("temp_air",))["temp_air"]
-    assert np.array_equal(values, typical.hours.data["temp_air"].to_numpy())
+    assert np.array_equal(values, typical.table.data["temp_air"].to_numpy())
 
 
 def test_a_leap_day_is_refused_with_what_to_do():
@@ -117,7 +119,7 @@ def test_a_leap_day_is_refused_with_what_to_do():
 @pytest.mark.parametrize("horizon", [{"step_minutes": 15}, {"start": "2019-01-01T00:30"}])
 def test_steps_that_are_not_the_station_hours_are_refused(horizon):
     (finding,) = findings({"cop": {"weather": GREENSBORO, "model": "heat_pump_cop"}}, **horizon)
-    assert finding.expected == "step_minutes: 60, from a full hour"
+    assert finding.expected.endswith("or resample: true")
 
 
 def test_a_broken_typical_year_is_refused(tmp_path, tmy3_file):
@@ -138,9 +140,9 @@ def test_a_broken_typical_year_is_refused(tmp_path, tmy3_file):
 def test_each_weather_file_is_read_once(monkeypatch):
     read = []
 
-    def counting(path, name, horizon):
+    def counting(path, name, steps, timezone):
         read.append(name)
-        return read_weather(path, name, horizon)
+        return read_weather(path, name, steps, timezone)
 
     monkeypatch.setattr("schema.inputs.read_weather", counting)
     cop = {"weather": GREENSBORO, "model": "heat_pump_cop"}
@@ -208,12 +210,12 @@ def test_heat_demand_needs_the_whole_year_of_measured_weather(tmp_path):
 
 
 def test_weather_of_another_kind_is_refused(tmp_path):
-    (tmp_path / "site.epw").write_text("LOCATION,Berlin\n")
-    (finding,) = findings({"pv": PV | {"weather": "site.epw"}}, tmp_path)
+    (tmp_path / "site.xlsx").write_text("LOCATION;Berlin\n")
+    (finding,) = findings({"pv": PV | {"weather": "site.xlsx"}}, tmp_path)
     assert finding.expected == ".csv or .parquet"
 
 
 def test_reading_weather_warns_of_nothing(tmy3_file):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        weather_module.read_weather(tmy3_file, "x", hours("2019", 1, "UTC"))
+        read_weather(tmy3_file, "x", hours("2019", 1, "UTC"), None)
