@@ -1,4 +1,4 @@
-"""How far a study is, on stderr: a bar on a terminal, a line per generation or batch elsewhere."""
+"""How far a study is, on stderr: a bar on a terminal, a line per generation elsewhere."""
 
 from __future__ import annotations
 
@@ -36,15 +36,20 @@ def shown(*, quiet: bool) -> Iterator[Listener]:
 
 
 class Lines:
-    """A line a generation or batch, as its last report has it."""
+    """A line a generation or round, as its last report has it; in a long one every so often."""
+
+    EVERY_SECONDS = 30.0
 
     def __init__(self) -> None:
         self._pending: tuple[Progress, float | None] | None = None
+        self._told_at = 0.0
         self._pace = Pace()
 
     def __call__(self, progress: Progress) -> None:
-        if self._pending is not None and progress.step > self._pending[0].step:
-            self.tell()
+        if self._pending is not None:
+            is_next = progress.step > self._pending[0].step
+            if is_next or progress.seconds - self._told_at >= self.EVERY_SECONDS:
+                self.tell()
         self._pending = progress, self._pace.remaining(progress)
 
     def tell(self) -> None:
@@ -53,9 +58,10 @@ class Lines:
             return
         progress, remaining = self._pending
         self._pending = None
+        self._told_at = progress.seconds
         left = f", about {duration(remaining)} left" if remaining is not None and remaining >= 1 else ""
         note(
-            f"{progress.unit} {progress.step} of {progress.steps}: "
+            f"{_step(progress, ' of ', ': ')}"
             f"{progress.evaluations:,} of {progress.planned:,} evaluations{_unsolved(progress)}"
             f"{_best(progress)}{left}"
         )
@@ -98,7 +104,7 @@ def _bar() -> Iterator[Listener]:
             remaining = pace.remaining(progress)
             bar.update(
                 task,
-                description=f"{progress.unit} {progress.step}/{progress.steps}",
+                description=_step(progress, "/"),
                 completed=progress.evaluations,
                 total=progress.planned,
                 done=f"{progress.evaluations:,}/{progress.planned:,}",
@@ -107,6 +113,11 @@ def _bar() -> Iterator[Listener]:
             )
 
         yield listener
+
+
+def _step(progress: Progress, of: str, end: str = "") -> str:
+    """Which step it is, where there are several."""
+    return "" if progress.steps == 1 else f"{progress.unit} {progress.step}{of}{progress.steps}{end}"
 
 
 def _unsolved(progress: Progress) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from flows.session import prefect_session
 from schema.loading import load_study
 from schema.store.store import Store
+from schema.studies import Study
+from tasks.bases import bases_of
 from tasks.bookkeeping import look_up
 
 Runner = Literal["threads", "processes"]
@@ -44,7 +46,8 @@ def run_study(
         resume: go on with an interrupted study.
 
     Raises:
-        InputError: the study is not valid, its id is taken, or it was interrupted and `resume` is not set.
+        InputError: the study is not valid, its id is taken, it was interrupted and `resume` is not set, or
+            another study has not the design that it names.
         StudyAliveError: another process is running it.
         ServerError: no Prefect server could be had, or it was lost.
     """
@@ -54,12 +57,26 @@ def run_study(
         # Seen before a server is started: nothing to do, or nothing that may be done.
         if look_up(store, loaded, resume=resume) == "completed":
             return RunOutcome(study_id, "completed", was_finished=True)
+        bases_of(store, loaded)
     with prefect_session() as session:
         from prefect.task_runners import ThreadPoolTaskRunner
 
-        from flows.genetic import genetic_study
-
         threads: Any = ThreadPoolTaskRunner(max_workers=workers)
-        flow = genetic_study.with_options(task_runner=threads)
+        flow = _flow_of(loaded.study).with_options(task_runner=threads)
         status = flow(path, results, workers=workers, runner=runner, resume=resume)
     return RunOutcome(study_id, str(status), was_finished=False, notice=session.notice)
+
+
+def _flow_of(study: Study) -> Any:
+    from flows.genetic import genetic_study
+    from flows.monte_carlo import monte_carlo_study
+    from flows.parametric import parametric_study
+    from flows.single import single_study
+
+    flows = {
+        "genetic_algorithm": genetic_study,
+        "monte_carlo": monte_carlo_study,
+        "parametric": parametric_study,
+        "single": single_study,
+    }
+    return flows[study.type]

@@ -47,7 +47,7 @@ def entry_findings(raw: Mapping[str, Any], fitting: Fitting) -> list[Finding]:
         *design_findings(_entries(raw, "design", _VALUE), fitting),
         *_of_uncertain(_entries(raw, "uncertain", _UNCERTAIN), fitting),
         *_of_sweep(_entries(raw, "sweep", _SWEEP), fitting),
-        *clashes(_stated_design(raw), _replaced(raw), fitting.file),
+        *clashes(_stated_design(raw), _varied(raw), fitting.file),
     ]
 
 
@@ -69,31 +69,35 @@ def _stated_design(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return design if isinstance(design, Mapping) and "from_study" not in design else {}
 
 
-def _replaced(raw: Mapping[str, Any]) -> dict[str, list[str]]:
-    """By section, the paths at which the study gives numbers of its own, rather than factors."""
+def _varied(raw: Mapping[str, Any]) -> dict[str, dict[str, bool]]:
+    """By section, the paths that the study varies, and whether by a factor."""
     sections = {name: raw[name] for name in ("uncertain", "sweep") if isinstance(raw.get(name), Mapping)}
     return {
-        name: [
-            path for path, entry in entries.items() if not (isinstance(entry, Mapping) and "scale" in entry)
-        ]
+        name: {path: isinstance(entry, Mapping) and "scale" in entry for path, entry in entries.items()}
         for name, entries in sections.items()
     }
 
 
-def clashes(design: Iterable[str], replaced: Mapping[str, Iterable[str]], file: str) -> list[Finding]:
-    """Paths to which the design gives a number and the study, in some section, others."""
-    stated = set(design)
+def clashes(design: Mapping[str, Any], varied: Mapping[str, Mapping[str, bool]], file: str) -> list[Finding]:
+    """Paths at which the design states what the study replaces; a factor on a number that it states is none.
+
+    Args:
+        design: by dotted path.
+        varied: by section, the paths that the study varies, and whether by a factor.
+        file: the study's.
+    """
     return [
         Finding(
             file,
             f"{section}.{path}",
             "the path in design too",
             "each path once, or a scale",
-            f"the design states {path} as well: write {{scale: ...}} to vary what it states, or leave one out",
+            f"the design states {path} as well: leave one of them out"
+            + ("" if by_factor else ", or write {scale: ...} to vary what it states"),
         )
-        for section, paths in replaced.items()
-        for path in paths
-        if path in stated
+        for section, paths in varied.items()
+        for path, by_factor in paths.items()
+        if path in design and not (by_factor and not isinstance(design[path], str))
     ]
 
 

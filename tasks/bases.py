@@ -110,15 +110,15 @@ def _require_fit(bases: Sequence[Base], loaded: LoadedStudy) -> None:
     """Another study's design may name what this study's system lacks, or what this study varies itself."""
     fitting = Fitting(loaded.system.system, loaded.system.series, loaded.study.solver, str(loaded.path))
     study = loaded.study
-    varied: dict[str, Mapping[str, Any]] = {
+    sections: dict[str, Mapping[str, Any]] = {
         "uncertain": study.uncertain if isinstance(study, MonteCarloStudy) else {},
         "sweep": study.sweep if isinstance(study, ParametricStudy) else {},
     }
-    replaced = {
-        section: [path for path, entry in entries.items() if not isinstance(entry, ScaledBy | ScaleSteps)]
-        for section, entries in varied.items()
+    varied = {
+        section: {path: isinstance(entry, ScaledBy | ScaleSteps) for path, entry in entries.items()}
+        for section, entries in sections.items()
     }
-    told: dict[str, Finding] = {f.message: f for f in clashes(bases[0].values, replaced, fitting.file)}
+    told: dict[str, Finding] = {f.message: f for f in clashes(bases[0].values, varied, fitting.file)}
     for base in bases:
         for finding in design_findings(base.values, fitting, recorded=True):
             told.setdefault(finding.message, finding)

@@ -60,8 +60,7 @@ class Convergence:
         self, number: int, generation: Sequence[Scored], population: Array, seconds: float
     ) -> Generation:
         """Take in a generation and say how the study comes along."""
-        satisfying = [scored for scored in generation if scored.satisfying]
-        self._take_in(satisfying)
+        satisfying = self.take_in(generation)
         fitness = np.array([minimised(self._study, scored.objectives)[0] for scored in satisfying])
         return Generation(
             study_id=self._study.study,
@@ -85,11 +84,13 @@ class Convergence:
         """By run, how many evaluations dominate it."""
         return dict(zip(self._ids, map(int, domination_counts(self._F)), strict=True))
 
-    def _take_in(self, satisfying: Sequence[Scored]) -> None:
+    def take_in(self, answers: Sequence[Scored]) -> list[Scored]:
+        """Take in evaluations; those of them that count, as they keep the constraints."""
+        satisfying = [scored for scored in answers if scored.satisfying]
         new = np.array([minimised(self._study, scored.objectives) for scored in satisfying])
         if not len(new):
             self._stagnation += 1
-            return
+            return satisfying
         if self.reference is None:
             self.reference = reference_point(new)
         first = len(self._F)
@@ -101,6 +102,7 @@ class Convergence:
         before, self._hypervolume = self._hypervolume, hypervolume(self._F[self._front], self.reference)
         grew = before is None or self._hypervolume > before
         self._stagnation = 0 if grew else self._stagnation + 1
+        return satisfying
 
     def _front_record(self) -> Front:
         ids = [run_id(self._study.study, scored.design) for scored in self.front]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
+from schema.base import Value
 from schema.loading import LoadedStudy
+from schema.studies import MonteCarloStudy, ParametricStudy
+from schema.study import GeneticStudy
+from tasks.bases import Base
 
 _BYTES_PER_EVALUATION = 1_000
 _BYTES_PER_VALUE = 3.0
@@ -31,22 +36,28 @@ class Estimate:
     seconds_per_evaluation: float
 
 
-def estimate(loaded: LoadedStudy, workers: int) -> Estimate:
-    """Compile the model, evaluate a few designs of the first generation and multiply."""
+def estimate(loaded: LoadedStudy, bases: Sequence[Base], workers: int) -> Estimate:
+    """Compile the model, evaluate a few of the designs that come first and multiply.
+
+    Args:
+        loaded: the study and its system.
+        bases: the designs that it looks at, as `tasks.bases` found them.
+        workers: how many evaluate at once.
+    """
     from solvers.dispatch import Dispatcher
-    from tasks.nsga2 import Nsga2
 
     study, system = loaded.study, loaded.system.system
     dispatcher = Dispatcher(system, loaded.system.series, study.solver)
     dispatcher.warm_up()
     tried = []
-    for values in Nsga2(study).ask()[:_TRIED]:
+    for values in _first_designs(loaded, bases)[:_TRIED]:
         with suppress(Exception):  # a design that fails here is a failed evaluation of the study
             tried.append(dispatcher.dispatch(values))
     seconds_each = median(dispatch.seconds for dispatch in tried) if tried else 0.0
-    evaluations = study.algorithm.population_size * study.algorithm.max_generations
+    evaluations = study.planned * len(bases)
     columns = max((len(d.flows) + len(d.states) for d in tried), default=0) + len(loaded.system.series)
-    kept = {"none": 0, "front": study.algorithm.population_size, "all": evaluations}[study.timeseries]
+    front = study.algorithm.population_size if isinstance(study, GeneticStudy) else 0
+    kept = {"none": 0, "front": front, "all": evaluations}[study.timeseries]
     disk = evaluations * _BYTES_PER_EVALUATION + kept * columns * system.horizon.steps * _BYTES_PER_VALUE
     return Estimate(
         evaluations=evaluations,
@@ -54,3 +65,20 @@ def estimate(loaded: LoadedStudy, workers: int) -> Estimate:
         disk_bytes=int(disk),
         seconds_per_evaluation=seconds_each,
     )
+
+
+def _first_designs(loaded: LoadedStudy, bases: Sequence[Base]) -> list[dict[str, Value]]:
+    study = loaded.study
+    if isinstance(study, GeneticStudy):
+        from tasks.nsga2 import Nsga2
+
+        return [dict(values) for values in Nsga2(study).ask()]
+    if isinstance(study, MonteCarloStudy):
+        from tasks.monte_carlo import MonteCarlo
+
+        return MonteCarlo(study, loaded, bases).ask()
+    if isinstance(study, ParametricStudy):
+        from tasks.sweep import designs_of
+
+        return designs_of(study, loaded, bases[0])
+    return [dict(bases[0].values)]

@@ -6,7 +6,7 @@ import platform
 from functools import cache
 from importlib.metadata import version
 
-_PACKAGES = ("ecosystemiser", "highspy", "cvxpy", "numpy", "pymoo", "prefect")
+_PACKAGES = ("ecosystemiser", "highspy", "cvxpy", "numpy", "scipy", "pymoo", "salib", "prefect")
 
 
 @cache

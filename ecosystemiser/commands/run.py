@@ -97,11 +97,13 @@ def _refuse_system(file: Path) -> None:
 def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
     """What is about to be done, unless the study is there already."""
     from schema.store.store import Store
+    from tasks.bases import bases_of
 
     study = loaded.study
     # Opened to write: a folder that cannot be used is told before anything is measured.
     with Store.open(results) as store:
         known = store.study(study.study)
+        bases = bases_of(store, loaded)
     if known is not None:
         if known["status"] != "completed":
             note(
@@ -110,7 +112,7 @@ def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
         return
     from tasks.estimate import estimate
 
-    told = estimate(loaded, workers)
+    told = estimate(loaded, bases, workers)
     note(
         f"{study.study}: {told.evaluations:,} evaluations by {workers} workers, about {duration(told.seconds)}, "
         f"{size(told.disk_bytes)} in {results}"

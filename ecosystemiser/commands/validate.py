@@ -14,6 +14,7 @@ from schema.errors import Finding, InputError
 
 if TYPE_CHECKING:
     from schema.loading import LoadedStudy, LoadedSystem
+    from schema.studies import Study
 
 
 def register(app: typer.Typer) -> None:
@@ -69,4 +70,12 @@ def _of_system(loaded: LoadedSystem) -> str:
 def _of_study(loaded: LoadedStudy) -> str:
     study = loaded.study
     kind = study.type.replace("_", " ")
-    return f"study {study.study}, {kind}, {len(study.variables)} variables, {_of_system(loaded.system)}"
+    return f"study {study.study}, {kind}, {_size(study)}, {_of_system(loaded.system)}"
+
+
+def _size(study: Study) -> str:
+    if study.type == "genetic_algorithm":
+        return f"{len(study.variables)} variables"
+    most = "up to " if study.type == "monte_carlo" and study.sampling.samples == "auto" else ""
+    each = " for each design of a front" if getattr(study.design, "pick", "") == "front" else ""
+    return f"{most}{study.planned:,} evaluation{'s' if study.planned != 1 else ''}{each}"

@@ -1,0 +1,45 @@
+"""The flow of a Monte Carlo study: sample, evaluate, record, analyse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
+from schema.studies import MonteCarloStudy
+from tasks.monte_carlo import MonteCarlo
+from tasks.workers import Runner
+
+
+@flow(name="monte-carlo-study", flow_run_name=study_name)
+def monte_carlo_study(
+    study: Path, results: Path, workers: int = 2, runner: Runner = "processes", resume: bool = True
+) -> str:
+    """Put a design, or a whole front, through what is uncertain.
+
+    Args:
+        study: the study's file.
+        results: the results folder.
+        workers: how many evaluate at once.
+        runner: `processes` or `threads`.
+        resume: go on with an interrupted study of the same content.
+
+    Returns:
+        The study's final status; `finished before` where there was nothing left to do.
+
+    Raises:
+        InputError: the study is not valid, its id is taken, or the design that it names is not there.
+        StudyAliveError: another process is running it.
+    """
+    with under_way(MonteCarloStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+        if run is None:
+            return FINISHED_BEFORE
+        samples = MonteCarlo(run.asked, run.loaded, run.bases)
+        while designs := run.numbered(samples.ask()):
+            step = Step(len(samples.rounds) + 1, samples.most_rounds, "round")
+            samples.tell(run.evaluate(designs, step, keep_series=run.asked.timeseries == "all"))
+            run.show_progress(run.tally.percent)
+        run.record.analyses(samples.analyses())
+        run.record.tell(**samples.summary())
+        return run.finish()

@@ -1,0 +1,45 @@
+"""The flow of a parametric study: every design, recorded, and what each parameter does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
+from schema.studies import ParametricStudy
+from tasks.convergence import Convergence
+from tasks.sweep import analyses, designs_of
+from tasks.workers import Runner
+
+
+@flow(name="parametric-study", flow_run_name=study_name)
+def parametric_study(
+    study: Path, results: Path, workers: int = 2, runner: Runner = "processes", resume: bool = True
+) -> str:
+    """Try values one beside the other.
+
+    Args:
+        study: the study's file.
+        results: the results folder.
+        workers: how many evaluate at once.
+        runner: `processes` or `threads`.
+        resume: go on with an interrupted study of the same content.
+
+    Returns:
+        The study's final status; `finished before` where there was nothing left to do.
+
+    Raises:
+        InputError: the study is not valid, its id is taken, or the design that it names is not there.
+        StudyAliveError: another process is running it.
+    """
+    with under_way(ParametricStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+        if run is None:
+            return FINISHED_BEFORE
+        designs = run.numbered(designs_of(run.asked, run.loaded, run.bases[0]))
+        answers = run.evaluate(designs, Step(1, 1, "sweep"), keep_series=run.asked.timeseries == "all")
+        convergence = Convergence(run.asked)
+        convergence.take_in(answers)
+        run.record.front(convergence)
+        run.record.analyses(analyses(run.asked, answers))
+        return run.finish()

@@ -1,0 +1,43 @@
+"""The flow of a single study: one design, dispatched and recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
+from schema.studies import SingleStudy
+from tasks.convergence import Convergence
+from tasks.workers import Runner
+
+
+@flow(name="single-study", flow_run_name=study_name)
+def single_study(
+    study: Path, results: Path, workers: int = 1, runner: Runner = "threads", resume: bool = True
+) -> str:
+    """Dispatch one design and record it.
+
+    Args:
+        study: the study's file.
+        results: the results folder.
+        workers: how many evaluate at once; one is enough.
+        runner: `processes` or `threads`.
+        resume: go on with an interrupted study of the same content.
+
+    Returns:
+        The study's final status; `finished before` where there was nothing left to do.
+
+    Raises:
+        InputError: the study is not valid, its id is taken, or the design that it names is not there.
+        StudyAliveError: another process is running it.
+    """
+    with under_way(SingleStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+        if run is None:
+            return FINISHED_BEFORE
+        designs = run.numbered([run.bases[0].values])
+        answers = run.evaluate(designs, Step(1, 1, "design"), keep_series=run.asked.timeseries == "all")
+        convergence = Convergence(run.asked)
+        convergence.take_in(answers)
+        run.record.front(convergence)
+        return run.finish()
