@@ -63,6 +63,10 @@ def m003_kpi_zones(db: Database) -> None:
     zones.create(db.conn)
 
 
+def m004_best_of_candidates(db: Database) -> None:
+    zones.tell_candidates_apart(db.conn)
+
+
 def older_tables_set_aside(db: Database) -> None:
     legacy.set_tables_aside(db.conn)
 
@@ -71,7 +75,12 @@ def older_rows_taken_over(db: Database) -> None:
     legacy.take_rows_over(db.conn)
 
 
-STEPS: Final[Sequence[Step]] = (m001_first_tables, m002_names_once_per_study, m003_kpi_zones)
+STEPS: Final[Sequence[Step]] = (
+    m001_first_tables,
+    m002_names_once_per_study,
+    m003_kpi_zones,
+    m004_best_of_candidates,
+)
 
 
 def names(steps: Sequence[Step] = STEPS) -> list[str]:

@@ -27,6 +27,7 @@ _IN_ORDER: Final = f"study_runs e INDEXED BY idx_study_runs_study_id_evaluation_
 _IN_BLOCKS: Final = f"CROSS JOIN {EVALUATIONS_OF_BLOCK} {_DISPATCH}"
 # Users may speak of either table's word for it.
 _STATUS: Final = {"completed": "success"}
+_LEAST: Final = "-1.7976931348623157e308"  # no number lies below
 
 
 def runs(
@@ -140,8 +141,11 @@ def _ranked(
 
 
 def _fittest(connection: sqlite3.Connection, view: View, terms: Sequence[Term], n: int) -> list[Row]:
-    """By fitness: each study's index gives its best ones, and the best of all are among them."""
-    of_study = Fragment("e.study_id = t.study_id AND e.fitness IS NOT NULL")
+    """By fitness: each study's index gives its best ones, and the best of all are among them.
+
+    It is entered at the study's best, as many that break a constraint may lie before it.
+    """
+    of_study = Fragment(f"e.study_id = t.study_id AND e.fitness >= coalesce(t.best_fitness, {_LEAST})")
     inner = _candidates(view, terms, of_study)
     studies = _studies_of_the_best(view, None if terms else n)
     source = (
@@ -156,7 +160,7 @@ def _fittest(connection: sqlite3.Connection, view: View, terms: Sequence[Term], 
 def _studies_of_the_best(view: View, n: int | None) -> Fragment:
     """The n best designs of all lie in the n studies whose best is best, if no filter tells otherwise (None)."""
     within = joined(view.within("t"))
-    every = f"SELECT t.study_id FROM studies t WHERE {within.sql}"
+    every = f"SELECT t.study_id, t.best_fitness FROM studies t WHERE {within.sql}"
     if n is None:
         return Fragment(every, within.values)
     told = f"SELECT * FROM ({every} AND t.best_fitness IS NOT NULL ORDER BY t.best_fitness LIMIT ?) told"
@@ -169,18 +173,16 @@ def _best_in_blocks(
 ) -> list[Row] | None:
     """By a KPI: of all blocks, those with the best extremes hold the best; None where no block has it.
 
-    Many of a block's rows may be no candidates, so that more blocks have to be looked into.
+    A filter may leave few of a block's rows, so that more blocks have to be looked into.
     """
-    extreme, way = ("most", "DESC") if descending else ("least", "ASC")
+    extreme, way = zones.best(name, descending=descending), "DESC" if descending else "ASC"
     narrow = zones.narrowed(terms)
-    within = joined(
-        [*view.within("z"), Fragment(f"+z.{extreme}_{name} IS NOT NULL"), *([narrow] if narrow else [])]
-    )
+    within = joined([*view.within("z"), Fragment(f"+z.{extreme} IS NOT NULL"), *([narrow] if narrow else [])])
     # Of all studies, the index of the extreme gives the blocks in order; of some, it is kept out by the plus.
     plus = "+" if view.study_ids else ""
     ordered = (
-        f"SELECT z.study_id, z.block, z.{extreme}_{name} FROM {zones.TABLE} z WHERE {within.sql} "
-        f"ORDER BY {plus}z.{extreme}_{name} {way}, z.study_id, z.block LIMIT ?"
+        f"SELECT z.study_id, z.block, z.{extreme} FROM {zones.TABLE} z WHERE {within.sql} "
+        f"ORDER BY {plus}z.{extreme} {way}, z.study_id, z.block LIMIT ?"
     )
     has_one = Fragment(f"s.{name} IS NOT NULL")
     sql, values = view.select(

@@ -97,6 +97,14 @@ def test_a_layout_of_ours_keeps_every_row(name, opened):
     assert [len(rows(store, table)) for table in TABLES] == [1, 4, 3, 2, 1, 1, 1]
 
 
+@pytest.mark.parametrize("name", migrations.names())
+def test_what_leads_to_the_best_is_filled_from_the_rows_that_are_there(name, opened):
+    zones = opened(name).connection.execute("SELECT * FROM kpi_zones").fetchall()
+    assert [(z["best_total_cost"], z["best_renewable_fraction"], z["best_total_co2"]) for z in zones] == [
+        (90.0, 0.25, None)
+    ]
+
+
 @pytest.mark.parametrize("name", OLDER)
 def test_no_value_of_an_older_database_is_lost(name, opened):
     """Every value stands in its row's place of today, as it was or in other words, or is kept beside it."""

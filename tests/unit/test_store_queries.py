@@ -229,11 +229,37 @@ def test_an_unknown_study_is_told_with_the_nearest(connection):
         runs(connection, study_ids=["sweep", "hous"])
 
 
+@pytest.mark.parametrize(("by", "study_ids"), [(None, []), (None, ["s"]), ("total_cost", [])])
+def test_the_best_are_found_at_once_though_many_cheaper_ones_break_a_constraint(tmp_path, by, study_ids):
+    """How much SQLite does, in thousands of its steps: looking at all 2,000 would be several hundred."""
+    looks = []
+    with Store.open(tmp_path) as store:
+        store.create_study(NewStudy("s", "parametric", objectives={"total_cost": "minimise"}))
+        for first in range(0, 2000, 500):
+            store.record(
+                [
+                    Evaluation(
+                        *("s", number, {"a.b": 1.0}, "success", "x", 1, "milp"),
+                        objectives={"total_cost": float(number * 7 % 2000)},
+                        fitness=float(number * 7 % 2000),
+                        constraint_violations={} if number * 7 % 2000 > 1500 else {"k": 1.0},
+                        kpis=Kpis(total_cost=float(number * 7 % 2000)),
+                    )
+                    for number in range(first, first + 500)
+                ]
+            )
+        store.connection.set_progress_handler(lambda: looks.append(1), 1000)
+        found = best_designs(store.connection, study_ids=study_ids, by=by, n=3)
+        store.connection.set_progress_handler(None, 0)
+    assert [row["total_cost"] for row in found] == [1501, 1502, 1503]
+    assert len(looks) < 30
+
+
 @pytest.mark.parametrize(
     ("ask", "index"),
     [
         (lambda c: best_designs(c, study_ids=["house"]), "idx_study_runs_study_id_fitness"),
-        (lambda c: best_designs(c, by="total_cost"), "idx_kpi_zones_least_total_cost"),
+        (lambda c: best_designs(c, by="total_cost"), "idx_kpi_zones_best_total_cost"),
         (runs, "idx_study_runs_study_id_evaluation_number"),
         (lambda c: runs(c, study_ids=["house"]), "idx_study_runs_study_id_evaluation_number"),
     ],
