@@ -327,7 +327,7 @@ def _of_database(connection: sqlite3.Connection) -> Row:
 
 def fetch(connection: sqlite3.Connection, sql: str, values: list[Any] | tuple[Any, ...]) -> list[Row]:
     """The statement's rows, decoded."""
-    return [decoded(row) for row in connection.execute(sql, values).fetchall()]
+    return decoded(connection.execute(sql, values).fetchall())
 
 
 def required_studies(connection: sqlite3.Connection, study_ids: list[str]) -> None:
