@@ -205,8 +205,6 @@ def _read_epw(path: Path, name: str, head: list[str]) -> TypicalYear:
             raise ValueError("its first line does not begin with LOCATION")
         with path.open(encoding="utf-8-sig", errors="replace") as lines:
             data, station = read_epw(lines, coerce_year=_SOME_LEAP_YEAR)
-        if not isinstance(data.index, pd.DatetimeIndex) or (data["minute"] % 60).any():
-            raise ValueError("it holds other steps than hours")
         site = Site(station["latitude"], station["longitude"], station["altitude"])
         utc_offset = timedelta(hours=station["TZ"])
     told = re.search(r"Irradiance Time Offset \(h\): *(-?[\d.]+)", "".join(head[:_EPW_HEADER_LINES]))
