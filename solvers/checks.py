@@ -25,6 +25,7 @@ class Checks:
     equations: float
     bounds: float
     exclusivity: float
+    wholeness: float
     objective: float
     failures: tuple[str, ...]
 
@@ -41,6 +42,7 @@ class Checks:
             "equations": self.equations,
             "bounds": self.bounds,
             "exclusivity": self.exclusivity,
+            "wholeness": self.wholeness,
             "objective": self.objective,
             "failures": list(self.failures),
         }
@@ -91,6 +93,7 @@ def check(
         "equations": _equations(equations, values, failures),
         "bounds": _bounds(system, numbers, values, failures),
         "exclusivity": _exclusivity(system, values, failures),
+        "wholeness": _wholeness(system, values, failures),
         "objective": _objective(equations, objective_eur, failures),
     }
     return Checks(**worst, failures=tuple(failures))
@@ -155,6 +158,18 @@ def _exclusivity(system: System, values: Values, failures: list[str]) -> float:
             a, b = (values[name][key] for key in pair)
             size = float(np.minimum(a, b).max()) / max(1.0, float(a.max()), float(b.max()))
             worst = max(worst, _note(failures, f"{name}: {pair[0]} and {pair[1]} at once, which", size))
+    return worst
+
+
+def _wholeness(system: System, values: Values, failures: list[str]) -> float:
+    worst = 0.0
+    for name, component in system.components.items():
+        for var in maths_of(component).variables(component):
+            if var.integer:
+                value = values[name][var.name]
+                finite = np.isfinite(value).all()
+                size = float(np.abs(value - np.round(value)).max()) if finite else np.inf
+                worst = max(worst, _note(failures, f"{name}: {var.name} is not whole, which", size))
     return worst
 
 

@@ -10,7 +10,8 @@ Symbols: A x = b the rows, l ≤ x ≤ u the bounds, s⁺, s⁻ ≥ 0 what is mi
 which can only make the rest easier: what contradicts itself there does so in the whole. It is found by doubling
 a window and then by bisecting its ends, so that HiGHS, which needs minutes for (X3) on a year, gets a few hours.
 Where no balance is at fault, (X1) is solved again with s in every row. Where it comes to nothing, the equations
-can be met and only exclusive pairs stand in the way; then (X1) is solved with the pairs kept apart.
+can be met, and exclusive pairs or units that are on or off as a whole stand in the way; then (X1) is solved with
+the pairs kept apart, with the units whole, and with both.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from solvers import milp
 from solvers.highs import PersistentHighs
 from solvers.maths import Array
-from solvers.program import LinearProgram, Program
+from solvers.program import Indices, LinearProgram, Program
 from solvers.solution import Status
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _NOTHING = 1e-5
 """Less than this [kW or kWh] counts as met."""
 
 Rows = NDArray[np.intp]
+_NO_COLUMNS: Indices = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def explain(question: Question) -> tuple[str, ...]:
     if missing is None:
         return (NO_TIME if question.clock.left <= 0 else NOT_FOUND,)
     if np.abs(missing).max(initial=0.0) <= _NOTHING:
-        return _explain_pairs(question, _rows_of(question.names, only="balance"))
+        return _explain_whole(question, _rows_of(question.names, only="balance"))
     worst = question.names.row_name(int(rows[np.abs(missing).argmax()])).step
     return tuple(_told(question, rows, missing)) + _narrowed(question, worst)
 
@@ -86,11 +88,12 @@ def _rows_of(names: Program, only: str | None = None) -> Rows:
     return np.concatenate([np.arange(place.start, place.stop) for place in places])
 
 
-def _missing(question: Question, rows: Rows, pairs: tuple[milp.Pair, ...]) -> tuple[Status, Array | None]:
+def _missing(
+    question: Question, rows: Rows, pairs: tuple[milp.Pair, ...], integers: Indices = _NO_COLUMNS
+) -> tuple[Status, Array | None]:
     """What is missing (positive) or too much (negative) in each of `rows` at the least (X1)."""
-    answer = milp.solve(
-        question.highs, _elastic(question.program, rows), pairs, question.clock, mip_gap_fraction=0.05
-    )
+    elastic = replace(_elastic(question.program, rows), integers=integers)
+    answer = milp.solve(question.highs, elastic, pairs, question.clock, mip_gap_fraction=0.05)
     if answer.x is None:
         return answer.status, None
     slack = answer.x[-2 * rows.size :]
@@ -138,17 +141,38 @@ def _is_water(node: str) -> bool:
     return node.partition("@")[0] == "water"
 
 
-def _explain_pairs(question: Question, rows: Rows) -> tuple[str, ...]:
-    """The equations can be met: is it the exclusive pairs?"""
-    status, missing = _missing(question, rows, question.pairs)
-    if missing is None:
-        return (NO_TIME if question.clock.left <= 0 else NOT_FOUND,)
-    if np.abs(missing).max(initial=0.0) <= _NOTHING:
-        return ()
-    lines = _told(question, rows, missing)
-    said = "" if status is Status.OPTIMAL else "; the time limit was reached, so it may be less"
-    names = " or ".join(f"{name}: {a} and {b}" for name, a, b, _ in question.names.exclusive)
-    return (*lines, f"it could be met only by running both at once: {names}{said}")
+def _explain_whole(question: Question, rows: Rows) -> tuple[str, ...]:
+    """The equations can be met: is it the exclusive pairs, or units that are on or off as a whole?"""
+    pairs, integers = question.pairs, question.program.integers
+    for apart, whole in ((pairs, _NO_COLUMNS), ((), integers), (pairs, integers)):
+        if not (apart or whole.size):
+            continue
+        status, missing = _missing(question, rows, apart, whole)
+        if missing is None:
+            return (NO_TIME if question.clock.left <= 0 else NOT_FOUND,)
+        lines = tuple(_told(question, rows, missing))
+        if lines:
+            said = "" if status is Status.OPTIMAL else "; the time limit was reached, so it may be less"
+            ways_out = " or by ".join(_ways_out(question, apart, whole))
+            return (*lines, f"it could be met only by {ways_out}{said}")
+    return ()
+
+
+def _ways_out(question: Question, pairs: tuple[milp.Pair, ...], integers: Indices) -> Iterator[str]:
+    """What would have to be allowed."""
+    if pairs:
+        names = (f"{name}: {a} and {b}" for name, a, b, _ in question.names.exclusive)
+        yield f"running both at once: {' or '.join(names)}"
+    if integers.size:
+        units = dict.fromkeys(component for component, var in question.names.bounded if var.integer)
+        names = (f"{unit} ({_rules_of(question, unit)})" for unit in units)
+        yield f"a unit that is partly on: {' or '.join(names)}"
+
+
+def _rules_of(question: Question, unit: str) -> str:
+    """The rules of commitment that a unit keeps."""
+    labels = [label for owner, label in question.names.row_slices if owner == unit]
+    return ", ".join(label for label in labels if label.startswith(("minimum", "ramp"))) or "on or off"
 
 
 def _narrowed(question: Question, worst: int) -> tuple[str, ...]:
@@ -214,6 +238,7 @@ def _part(question: Question, first: int, last: int) -> tuple[Rows, Rows, Linear
         starts=matrix.indptr.astype(np.int32),
         rows=matrix.indices.astype(np.int32),
         values=matrix.data,
+        integers=_NO_COLUMNS,
     )
     return rows, columns, part
 

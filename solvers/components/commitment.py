@@ -166,7 +166,7 @@ def _switching(p: Any, v: Any, m: Operations, power: Any) -> dict[str, Any]:
         rules["minimum load"] = m.times(p.least_kw, v.on) - power  # (U1)
     if hasattr(v, "start"):
         stop = _stop(v, m) + p.was_on
-        rules["stops"] = -stop  # (U2)
+        rules["starts and stops"] = -stop  # (U2)
         rules["minimum up time"] = m.recent(v.start, p.min_up_steps) - v.on  # (U2)
         rules["minimum down time"] = m.recent(stop, p.min_down_steps) + v.on - 1.0  # (U2)
     return rules

@@ -71,6 +71,7 @@ def test_the_solution_itself_passes(solved):
     checks = judged(solved)
     assert checks.passed
     assert max(checks.balance, checks.equations, checks.bounds, checks.exclusivity, checks.objective) < 1e-9
+    assert checks.wholeness == 0
     assert checks.as_dict()["passed"] is True
 
 
