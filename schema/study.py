@@ -45,8 +45,8 @@ Sense = Annotated[
 class SolverSettings(Model):
     """How each evaluation is dispatched."""
 
-    method: Literal["milp"] = "milp"
-    """`milp`: the whole horizon at once, exact to its gap."""
+    method: Literal["milp", "rolling_horizon"] = "milp"
+    """`milp`: the whole horizon at once, exact to its gap; `rolling_horizon`: one window after another."""
     time_limit_seconds: Positive = 300.0
     """Most that HiGHS may spend on one evaluation [s]."""
     mip_gap_fraction: Annotated[float, Field(ge=0, lt=1)] = 1e-4
@@ -58,6 +58,21 @@ class SolverSettings(Model):
     """Weighs CO2 in the dispatch only [€/kg]; it enters no KPI."""
     grid_exchange_weight_eur_per_kwh: NonNegative = 0.0
     """Weighs imports and exports of electricity in the dispatch only [€/kWh]; it enters no KPI."""
+    window_hours: Positive = 168.0
+    """`rolling_horizon`: what is kept of each window [h]."""
+    overlap_hours: NonNegative = 24.0
+    """`rolling_horizon`: look-ahead of each window, solved and thrown away [h]; shorter than what is kept."""
+    foresight: Literal["horizon", "window"] = "horizon"
+    """`rolling_horizon`: what a window knows of the time behind it. `horizon`: levels and peaks of the relaxation
+    of the whole horizon; `window`: only what must hold at the horizon's end."""
+
+    @model_validator(mode="after")
+    def _looks_less_far_than_it_keeps(self) -> SolverSettings:
+        if self.overlap_hours >= self.window_hours:
+            raise ValueError(
+                f"overlap_hours ({self.overlap_hours:g}) must be below window_hours ({self.window_hours:g})"
+            )
+        return self
 
 
 class Range(Model):

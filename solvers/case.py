@@ -16,6 +16,7 @@ from solvers.maths import Array, Numbers, Setting, calendar_months
 from solvers.model import component_numbers, numbers_of, structure_of
 from solvers.program import LinearProgram, Program
 from solvers.sizing import slopes_in
+from solvers.windows import Windows
 
 _REFERENCE_LIMIT_SECONDS = 600.0
 """A study's own limit must not decide whether there is a reference basis."""
@@ -116,11 +117,12 @@ def _structure(case: Case) -> Hashable:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A compiled model, its exclusive pairs, and the basis from which its solves start, if there is one."""
+    """A compiled model, its exclusive pairs, the basis from which its solves start, if any, and its stretches."""
 
     program: Program
     pairs: tuple[milp.Pair, ...]
     basis: Any
+    windows: Windows
 
     def linear_program(self, case: Case) -> LinearProgram:
         """The program that a design becomes."""
@@ -151,7 +153,8 @@ class Engine:
             pairs = milp.pairs_of(program)
             is_reference = structure == _structure(self.reference)
             basis = self._reference_basis(program, pairs) if is_reference else None
-            self._compiled[structure] = Compiled(program, pairs, basis)
+            windows = Windows(program, pairs, case.system.horizon.steps)
+            self._compiled[structure] = Compiled(program, pairs, basis, windows)
         return self._compiled[structure]
 
     def _reference_basis(self, program: Program, pairs: tuple[milp.Pair, ...]) -> Any:

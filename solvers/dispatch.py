@@ -10,7 +10,7 @@ from types import MappingProxyType
 from schema.base import Value
 from schema.study import SolverSettings
 from schema.system import System, sizing_findings
-from solvers import conflicts, milp, whole
+from solvers import conflicts, milp, rolling, whole
 from solvers.case import Case, Engine, design_case, reference_case
 from solvers.highs import PersistentHighs
 from solvers.judging import Dispatch
@@ -18,7 +18,9 @@ from solvers.kpis import comparison
 from solvers.maths import Array
 from solvers.solution import Solution, Status
 
-METHODS: Mapping[str, Callable[[Case, Engine], Dispatch]] = MappingProxyType({"milp": whole.dispatch})
+METHODS: Mapping[str, Callable[[Case, Engine], Dispatch]] = MappingProxyType(
+    {"milp": whole.dispatch, "rolling_horizon": rolling.dispatch}
+)
 """How a design is dispatched, by the `method` of its solver settings."""
 
 _MOST_BASELINES = 64

@@ -11,6 +11,7 @@ from typing import Any
 import highspy
 import numpy as np
 from highspy import HighsModelStatus as Highs
+from numpy.typing import NDArray
 
 from solvers.maths import Array
 from solvers.program import Indices, LinearProgram
@@ -78,6 +79,23 @@ class Conflict:
 
     rows: tuple[int, ...]
     columns: tuple[tuple[int, str], ...]
+
+
+class DividedBasis:
+    """A basis of which parts start the solves of parts of its program."""
+
+    def __init__(self, basis: Any) -> None:
+        # Reading a basis out of HiGHS copies it whole.
+        self._columns = np.array(basis.col_status, dtype=object)
+        self._rows = np.array(basis.row_status, dtype=object)
+
+    def part(self, columns: NDArray[np.intp], rows: NDArray[np.intp]) -> Any:
+        """The basis of some columns and rows; HiGHS completes what is missing in it."""
+        part = highspy.HighsBasis()
+        part.valid = part.alien = True
+        part.col_status = self._columns[columns].tolist()
+        part.row_status = self._rows[rows].tolist()
+        return part
 
 
 class PersistentHighs:

@@ -98,6 +98,8 @@ class Var:
     """Parameter of the lower bound; 0 unless named."""
     integer: bool = False
     """Whole numbers only."""
+    stock: int = 0
+    """+1 for what is held from step to step, -1 for what is owed."""
 
     @property
     def unit(self) -> str:

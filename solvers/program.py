@@ -114,6 +114,13 @@ class Program:
         self._row_count = int(canonical.constr_size)
         self._equal_rows = int(canonical.cone_dims.zero)
 
+    @property
+    def places(self) -> sp.csr_array:
+        """The matrix with where each value stands in `LinearProgram.values`, counted from 1, in its place."""
+        counted = np.arange(1, self._rows.size + 1)
+        shape = (self._row_count, self.width)
+        return sp.csr_array(sp.csc_array((counted, self._rows, self._starts), shape=shape))
+
     def theta(self, numbers: Mapping[str, Numbers]) -> Array:
         """The vector of all parameters, with the constant 1."""
         theta = np.zeros(self._theta_size)

@@ -80,7 +80,7 @@ SHIFTABLE = Maths(
     _shiftable_numbers,
     lambda _demand: (
         Var("electricity_kw", "max_power_kw"),
-        Var("backlog_kwh", "most_backlog_kwh", "least_backlog_kwh"),
+        Var("backlog_kwh", "most_backlog_kwh", "least_backlog_kwh", stock=-1),
     ),
     _shiftable_equations,
 )

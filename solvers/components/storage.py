@@ -50,7 +50,7 @@ def _variables(_store: Storage) -> tuple[Var, ...]:
     return (
         Var("charge_kw", "max_charge_kw"),
         Var("discharge_kw", "max_discharge_kw"),
-        Var("level_kwh", "max_level_kwh", "min_level_kwh"),
+        Var("level_kwh", "max_level_kwh", "min_level_kwh", stock=+1),
     )
 
 

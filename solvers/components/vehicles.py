@@ -74,7 +74,7 @@ def _least_level_kwh(car: EvCharger, presence: Array) -> Array:
 def _variables(car: EvCharger) -> tuple[Var, ...]:
     charge = Var("charge_kw", "max_charge_kw")
     discharge = Var("discharge_kw", "max_discharge_kw")
-    level = Var("level_kwh", "max_level_kwh", "min_level_kwh")
+    level = Var("level_kwh", "max_level_kwh", "min_level_kwh", stock=+1)
     return (charge, level) if car.discharge_power_kw is None else (charge, discharge, level)
 
 

@@ -142,7 +142,7 @@ WATER_TANK = Maths(
         Var("inflow_m3_per_hour", "flow_limit_m3_per_hour"),
         Var("outflow_m3_per_hour", "flow_limit_m3_per_hour"),
         Var("overflow_m3_per_hour", "no_limit_m3_per_hour"),
-        Var("level_m3", "max_level_m3", "min_level_m3"),
+        Var("level_m3", "max_level_m3", "min_level_m3", stock=+1),
     ),  # (W5)
     _tank_equations,
 )
