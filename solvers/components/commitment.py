@@ -17,7 +17,7 @@ doi:10.1007/s10107-015-0919-9).
 
 Only what an attribute asks for stands: u for a least output, a start-up cost, a minimum time or a part-load line;
 s for a start-up cost, a minimum time, or a ramp of a unit with u. A ramp alone has u = 1, s = z = 0 and m = 0.
-What was before the first step is in the bounds of u and on the right of (U2) to (U4).
+What was before the first step stands on the right of (U2) to (U4).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def committed(maths: Maths, output: str) -> Maths:
         return base | own
 
     def variables(unit: Dispatchable) -> tuple[Var, ...]:
-        own = (Var("on", "most_on", "least_on", integer=True),) if is_switched(unit) else ()
+        own = (Var("on", "most_on", integer=True),) if is_switched(unit) else ()
         starts = (Var("start", "most_start"),) if counts_starts(unit) else ()
         return maths.variables(unit) + own + starts
 
@@ -91,9 +91,6 @@ def committed(maths: Maths, output: str) -> Maths:
         starts_eur = float(p["start_up_eur"] @ v["start"]) if "start" in v else 0.0
         return replace(base, cost_eur=base.cost_eur + starts_eur)
 
-    def hand_on(p: Numbers, v: Mapping[str, Array], window: slice) -> Mapping[str, Any]:
-        return {**maths.hand_on(p, v, window), **_handed_on(p, v, window, output)}
-
     return replace(
         maths,
         numbers=numbers,
@@ -102,13 +99,12 @@ def committed(maths: Maths, output: str) -> Maths:
         ledger=ledger,
         optional=(*maths.optional, "min_load_fraction", "ramp_fraction_per_hour"),
         structural=(*maths.structural, "min_up_time_hours", "min_down_time_hours"),
-        hand_on=hand_on,
     )
 
 
 def _switch_numbers(unit: Dispatchable, s: Setting, most_kw: Array) -> dict[str, Any]:
     least = {"least_kw": unit.min_load_fraction * unit.capacity_kw} if unit.min_load_fraction > 0 else {}
-    return {"most_on": s.ones, "least_on": 0.0 * s.ones, "most_kw": most_kw, **least}
+    return {"most_on": s.ones, "most_kw": most_kw, **least}
 
 
 def _start_numbers(unit: Dispatchable, s: Setting) -> dict[str, Any]:
@@ -129,26 +125,20 @@ def _ramp_numbers(unit: Dispatchable, ramp_fraction_per_hour: float, s: Setting)
     capacity, before = unit.capacity_kw, unit.initial_load_fraction
     ramp = min(ramp_fraction_per_hour * s.horizon.step_hours, 1.0) * capacity
     least = unit.min_load_fraction * capacity
-    numbers = {"ramp_kw": ramp, "always_kw": s.ones * ramp, "start_ramp_kw": max(least, ramp) - least - ramp}
-    carried = (capacity, capacity)
+    start_ramp = max(least, ramp) - least - ramp
+    rise = fall = capacity
     if before is not None:
-        above = before * capacity - least * (before > 0)
-        carried = _carried(numbers, above, is_on=before > 0, is_switched=is_switched(unit))
-    rise, fall = (_first(s.horizon.steps, value) for value in carried)
-    return numbers | {"carried_rise_kw": rise, "carried_fall_kw": fall}
-
-
-def _carried(p: Mapping[str, Any], above_kw: float, *, is_on: bool, is_switched: bool) -> tuple[float, float]:
-    """What the step before the first adds on the right of (U3) and (U4).
-
-    Args:
-        p: the ramp's parameters.
-        above_kw: y - m u in the step before.
-        is_on: u in the step before.
-        is_switched: whether u stands; where it does not, the right holds ρ Δ in every step.
-    """
-    fall_kw = p["ramp_kw"] + p["start_ramp_kw"] if is_on and is_switched else 0.0
-    return above_kw, float(fall_kw) - above_kw
+        was_on = before > 0
+        rise = before * capacity - least * was_on
+        # Without u, (U4) has ρ Δ on its right in every step.
+        fall = (ramp + start_ramp) * (was_on and is_switched(unit)) - rise
+    return {
+        "ramp_kw": ramp,
+        "always_kw": s.ones * ramp,
+        "start_ramp_kw": start_ramp,
+        "carried_rise_kw": _first(s.horizon.steps, rise),
+        "carried_fall_kw": _first(s.horizon.steps, fall),
+    }
 
 
 def _first(steps: int, value: float) -> Array:
@@ -194,35 +184,3 @@ def _ramping(p: Any, v: Any, m: Operations, power: Any) -> dict[str, Any]:
         "ramp up": change - rise - p.carried_rise_kw,  # (U3)
         "ramp down": -change - fall - p.carried_fall_kw,  # (U4)
     }
-
-
-def _handed_on(p: Numbers, v: Mapping[str, Array], window: slice, output: str) -> dict[str, Any]:
-    """What a window's parameters must say of the steps before it: on or off, since when, and at what output."""
-    start, steps = window.start, window.stop - window.start
-    if start == 0:
-        return {}
-    handed: dict[str, Any] = {}
-    on = np.round(v["on"][:start]) if "on" in v else np.ones(start)
-    if "start" in v:
-        most, least = _bound_still(p, on, steps)
-        handed |= {"most_on": most, "least_on": least, "was_on": _first(steps, on[-1])}
-    if "ramp_kw" in p:
-        least_kw = float(p.get("least_kw", 0.0))
-        above_kw = float(v[output][start - 1]) - least_kw * on[-1]
-        rise, fall = _carried(p, above_kw, is_on=bool(on[-1]), is_switched="on" in v)
-        handed |= {"carried_rise_kw": _first(steps, rise), "carried_fall_kw": _first(steps, fall)}
-    return handed
-
-
-def _bound_still(p: Numbers, on: Array, steps: int) -> tuple[Array, Array]:
-    """Upper and lower bound of u in a window: a unit that started or stopped of late stays as it is."""
-    before = np.concatenate([[float(p["was_on"][0])], on])
-    changes = np.flatnonzero(np.diff(before) != 0)
-    most, least = np.ones(steps), np.zeros(steps)
-    if changes.size:
-        lasted = on.size - changes[-1]
-        if on[-1] > 0:
-            least[: max(int(p["min_up_steps"]) - lasted, 0)] = 1.0
-        else:
-            most[: max(int(p["min_down_steps"]) - lasted, 0)] = 0.0
-    return most, least
