@@ -29,19 +29,39 @@ def comparison(rows: Sequence[Row]) -> Grid:
 
 
 def uncertainty(rows: Sequence[Row], study_id: str) -> Grid:
-    """How outputs spread, one output a line."""
+    """How outputs spread, one output (of one design) a line."""
     names = ["objective_name", "mean_value", "std_dev", *(f"percentile_{p}" for p in (5, 25, 50, 75, 95))]
-    return Grid(f"Uncertainty of {study_id}", _told(rows, [*names, "var_95", "cvar_95"]))
+    told = [{**row, "of run": row["target_solution_id"], **_front(row)} for row in rows]
+    columns = _told(told, ["of run", *names, "var_95", "cvar_95", "share on front", "on mean front"])
+    return Grid(f"Uncertainty of {study_id}", columns)
+
+
+def _front(row: Row) -> dict[str, object]:
+    """How a design of a front fares under what is uncertain."""
+    metadata = row["metadata_json"] or {}
+    return {"share on front": metadata.get("front_share"), "on mean front": metadata.get("on_mean_front")}
 
 
 def sensitivity(rows: Sequence[Row], study_id: str) -> Grid:
     """What parameters do to outputs, the most important first; only what was worked out."""
     names = [
-        *("objective_name", "importance_rank", "parameter_name"),
+        *("of run", "objective_name", "importance_rank", "parameter_name"),
         *("sobol_first_order", "sobol_first_order_confidence", "sobol_total", "sobol_total_confidence"),
         *("mu_star", "mu_star_confidence", "sigma", "correlation_coefficient", "rank_correlation"),
     ]
-    return Grid(f"Sensitivity of {study_id}", _told(rows, names))
+    told = [{**row, "of run": (row["metadata_json"] or {}).get("target_solution_id")} for row in rows]
+    return Grid(f"Sensitivity of {study_id}", _told(told, names))
+
+
+def interactions(rows: Sequence[Row]) -> Grid:
+    """An output's means, one parameter's values downwards, the other's to the right."""
+    first = rows[0]
+    down, across = (list(dict.fromkeys(row[f"value_{side}"] for row in rows)) for side in "ab")
+    means = {(row["value_a"], row["value_b"]): row["mean_value"] for row in rows}
+    columns: dict[str, list[object]] = {first["parameter_a"]: down}
+    for value in across:
+        columns[f"{first['parameter_b']} = {value}"] = [means.get((a, value)) for a in down]
+    return Grid(f"Mean {heading(first['objective_name'])}", columns)
 
 
 def history(rows: Sequence[Row]) -> Grid:

@@ -35,6 +35,9 @@ class StudyResults:
         statistics: its evaluations in numbers.
         front: its designs that none dominates, with their KPIs, by the first objective.
         hypervolume: of that front.
+        runs: its evaluations, where it tries designs one beside the other.
+        uncertainty: how its outputs spread, where it asks.
+        sensitivity: what its parameters do, where it asks.
         results: the results folder.
         pictures: what each shows → its file.
     """
@@ -43,17 +46,25 @@ class StudyResults:
     statistics: Row
     front: list[Row]
     hypervolume: float | None
+    runs: list[Row]
+    uncertainty: list[Row]
+    sensitivity: list[Row]
     results: Path
     pictures: Mapping[str, Path]
 
     @classmethod
     def read(cls, store: Store, study_id: str, pictures: Mapping[str, Path]) -> StudyResults:
         recorded = queries.fronts(store.connection, study_id)
+        study = queries.required_study(store.connection, study_id)
+        shows_all = study["study_type"] in {"parametric", "single"}
         return cls(
-            queries.required_study(store.connection, study_id),
+            study,
             queries.statistics(store.connection, study_id)[0],
             front_of(store, study_id),
             recorded[-1]["hypervolume"] if recorded else None,
+            runs(store.connection, study_ids=[study_id], limit=None) if shows_all else [],
+            queries.uncertainty(store.connection, study_id),
+            queries.sensitivity(store.connection, study_id),
             store.results_dir,
             pictures,
         )
@@ -65,6 +76,23 @@ class StudyResults:
     @property
     def objectives(self) -> dict[str, str]:
         return dict(self.study["optimization_objective"] or {})
+
+    @property
+    def kind(self) -> str:
+        """Its type: genetic_algorithm, monte_carlo, parametric or single."""
+        return str(self.study["study_type"])
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it found what it was for: a front, where it seeks one, or else any dispatch."""
+        found = self.front if self.kind == "genetic_algorithm" else self.statistics["successful"]
+        return bool(found) and self.study["status"] == "completed"
+
+    @property
+    def told(self) -> Row:
+        """What its record tells of samples and designs beside the figures."""
+        metadata = self.study["metadata_json"] or {}
+        return {name: metadata[name] for name in ("designs", "sampling", "left_out") if name in metadata}
 
     @cached_property
     def knee(self) -> int | None:
@@ -83,6 +111,7 @@ class StudyResults:
         """For JSON."""
         return {
             "study_id": self.study_id,
+            "study_type": self.kind,
             "status": self.study["status"],
             "evaluations": self.statistics["evaluations"],
             "successful": self.statistics["successful"],
@@ -100,8 +129,36 @@ class StudyResults:
                 }
                 for row in self.front
             ],
+            **self._analysed(),
             "paths": self.paths,
         }
+
+    def _analysed(self) -> dict[str, Any]:
+        """What only some kinds of study have."""
+        if self.kind == "genetic_algorithm":
+            return {}
+        if self.kind == "monte_carlo":
+            return {"uncertainty": self.uncertainty, "sensitivity": self.sensitivity, **self.told}
+        tried = [
+            {
+                "run_id": row["run_id"],
+                "status": row["simulation_status"],
+                "parameters": row["parameters"],
+                "objectives": row["objectives"],
+                "kpis": {name: row.get(name) for name in KPI_COLUMNS},
+                "gap_fraction": gap_of(row),
+                "evaluation_time_seconds": row["evaluation_time_seconds"],
+                "solver_time_seconds": row["solver_time_seconds"],
+            }
+            for row in self.runs
+        ]
+        return {"runs": tried, "sensitivity": self.sensitivity, **self.told}
+
+
+def gap_of(run: Mapping[str, Any]) -> float | None:
+    """The relative gap to which a run was solved [-], where it is known."""
+    gap = (run["metadata_json"] or {}).get("gap_fraction")
+    return None if gap is None else float(gap)
 
 
 def front_of(store: Store, study_id: str, generation: int | None = None) -> list[Row]:

@@ -1,4 +1,4 @@
-"""`ecosystemiser query compare`, `uncertainty`, `sensitivity` and `history`."""
+"""`ecosystemiser query compare`, `uncertainty`, `sensitivity`, `interactions` and `history`."""
 
 from __future__ import annotations
 
@@ -91,6 +91,42 @@ def sensitivity(
 
 
 @query.command(
+    "interactions",
+    epilog=examples(
+        "ecosystemiser query interactions --study-id house_sweep",
+        "ecosystemiser query interactions --study-id house_sweep --objective total_co2 "
+        "--parameters pv.capacity_kw,battery.capacity_kwh --format csv",
+    ),
+)
+def interactions(
+    study_id: StudyOption = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", metavar="NAME", help="The output; the first unless told.")
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            "--parameters", metavar="A,B", help="Two parameters; those that interact most unless told."
+        ),
+    ] = None,
+    format_: FormatOption = None,
+    output: OutputOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+) -> None:
+    """Show an output's mean for every pair of values of two swept parameters."""
+    from ecosystemiser import comparison_tables
+    from ecosystemiser.interactions import interaction_rows
+    from ecosystemiser.results import chosen_study, opened
+
+    pair = None if parameters is None else _several(parameters, "--parameters", "parameters")
+    with opened(results) as store:
+        study = chosen_study(store, study_id)
+        rows = interaction_rows(store, study, objective, pair)
+    nothing = f"study {study} sweeps no two parameters against each other"
+    give(rows, format_, output, lambda: comparison_tables.interactions(rows), nothing)
+
+
+@query.command(
     "history",
     epilog=examples(
         "ecosystemiser query history house_front-0000017",
@@ -113,8 +149,8 @@ def history(
     give(rows, format_, output, lambda: comparison_tables.history(rows))
 
 
-def _several(told: str) -> list[str]:
-    """The ids between the commas, each once.
+def _several(told: str, option: str = "--study-ids", what: str = "studies") -> list[str]:
+    """What stands between the commas, each once.
 
     Raises:
         InputError: there are fewer than two.
@@ -123,6 +159,6 @@ def _several(told: str) -> list[str]:
 
     ids = list(dict.fromkeys(part.strip() for part in told.split(",") if part.strip()))
     if len(ids) < 2:
-        message = f"'{told}' names fewer than two studies: write --study-ids A,B"
-        raise InputError(Finding("", "--study-ids", told, "two studies or more", message))
+        message = f"'{told}' names fewer than two {what}: write {option} A,B"
+        raise InputError(Finding("", option, told, f"two {what} or more", message))
     return ids

@@ -20,14 +20,11 @@ from ecosystemiser.options import (
     examples,
     results_flag,
 )
-from ecosystemiser.printing import as_csv, as_json, duration, note, show, size
+from ecosystemiser.printing import as_csv, as_json, duration, note, size
 
 if TYPE_CHECKING:
-    from ecosystemiser.study_results import StudyResults
     from flows.run import RunOutcome
     from schema.loading import LoadedStudy
-
-_SHOWN = 15
 
 
 class Runner(StrEnum):
@@ -63,9 +60,9 @@ def run(
     json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell nothing on the way.")] = False,
 ) -> None:
-    """Run a study: evaluate its designs, record them, and show the front.
+    """Run a study: evaluate its designs, record them, and show what was found.
 
-    A study that is finished shows its results again. Exit status 1 where no design was found.
+    A study that is finished shows its results again. Exit status 1 where nothing was found.
     """
     from schema.loading import load_study
 
@@ -114,7 +111,7 @@ def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
 
     told = estimate(loaded, bases, workers)
     note(
-        f"{study.study}: {told.evaluations:,} evaluations by {workers} workers, about {duration(told.seconds)}, "
+        f"{study.study}: {told.evaluations:,} evaluation{'s' if told.evaluations != 1 else ''} by {workers} workers, about {duration(told.seconds)}, "
         f"{size(told.disk_bytes)} in {results}"
     )
 
@@ -136,58 +133,34 @@ def _run(
 def _show(outcome: RunOutcome, results: Path, format_: Format, *, quiet: bool) -> None:
     from ecosystemiser.results import opened
     from ecosystemiser.study_results import StudyResults, draw, drawn_before, reasons
+    from ecosystemiser.study_tables import print_study, rows_of
 
     with opened(results) as store:
         # A finished study's pictures are as they were, unless somebody removed them.
         before = drawn_before(results, outcome.study_id) if outcome.was_finished else {}
         found = StudyResults.read(store, outcome.study_id, before or draw(store, outcome.study_id))
-        why = [] if found.front else reasons(store, outcome.study_id)
+        why = [] if found.is_answered else reasons(store, outcome.study_id)
     if format_ is Format.JSON:
         typer.echo(as_json({**found.as_dict(), "reasons": why}))
     elif format_ is Format.CSV:
-        typer.echo(as_csv(found.front), nl=False)
-    elif found.front:
+        typer.echo(as_csv(rows_of(found)), nl=False)
+    elif found.is_answered:
         if outcome.was_finished and not quiet:
             note(f"{outcome.study_id} is finished: nothing was run")
-        _print(found)
-    if not found.front:
-        note(
-            f"Error: study {outcome.study_id} found no design that can be dispatched and keeps its constraints"
-        )
+        print_study(found)
+    if not found.is_answered:
+        note(f"Error: study {outcome.study_id} {_NOTHING[found.kind]}")
         for line in why:
             note(f"  {line}")
-    if not found.front or found.study["status"] != "completed":
         raise typer.Exit(FELL_SHORT)
 
 
-def _print(found: StudyResults) -> None:
-    from ecosystemiser.design_tables import designs
-    from ecosystemiser.study_results import spread_of
-
-    chosen = spread_of(found.front, found.objectives, _SHOWN)
-    marks = ["knee" if index == found.knee else "" for index in chosen]
-    count = len(found.front)
-    part = "" if len(chosen) == count else f", {len(chosen)} of them shown"
-    extra = [name for name in ("self_sufficiency_rate",) if name not in found.objectives]
-    rows = [found.front[index] for index in chosen]
-    told = found.statistics
-    typer.echo(
-        f"{found.study_id}: {found.study['status']}, {told['evaluations']:,} evaluations "
-        f"({told['infeasible']:,} infeasible, {told['failed']:,} failed) in "
-        f"{duration(found.study['execution_time_seconds'] or 0.0)}\n"
-    )
-    show(designs(rows, f"Front: {count} designs{part}", extra=extra, marks=marks))
-    typer.echo()
-    for name, path in found.paths.items():
-        typer.echo(f"{name.replace('_', ' ')}: {path}")
-    where = results_flag(found.results)
-    typer.echo("Next:")
-    for line in (
-        f"ecosystemiser query best-designs --study-id {found.study_id}{where}",
-        f"ecosystemiser query pareto-front --study-id {found.study_id} --format csv --output front.csv{where}",
-        f"ecosystemiser query convergence --study-id {found.study_id}{where}",
-    ):
-        typer.echo(f"  {line}")
+_NOTHING = {
+    "genetic_algorithm": "found no design that can be dispatched and keeps its constraints",
+    "monte_carlo": "has no sample that can be dispatched",
+    "parametric": "has no design that can be dispatched",
+    "single": "has a design that cannot be dispatched",
+}
 
 
 def _cores() -> int:
