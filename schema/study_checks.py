@@ -214,10 +214,12 @@ def _of_uncertain(uncertain: Mapping[str, Uncertain | None], fitting: Fitting) -
     findings: list[Finding] = []
     for path, entry in uncertain.items():
         place = f"uncertain.{path}"
-        if isinstance(entry, ScaledBy):
+        if entry is None:
+            findings += _lost(path, place, fitting)
+        elif isinstance(entry, ScaledBy):
             findings += _each_once([factor_findings(path, entry.scale.likely, place, fitting)])
         else:
-            likely = distribution_of(entry).likely if entry is not None else (None,)
+            likely = distribution_of(entry).likely
             findings += _each_once(value_findings(path, value, place, fitting) for value in likely)
     return findings
 
@@ -226,7 +228,10 @@ def _of_sweep(sweep: Mapping[str, Sweep | None], fitting: Fitting) -> list[Findi
     findings: list[Finding] = []
     for path, entry in sweep.items():
         place = f"sweep.{path}"
-        values: list[Any] = [None] if entry is None else values_of(entry)
+        if entry is None:
+            findings += _lost(path, place, fitting)
+            continue
+        values = values_of(entry)
         if isinstance(entry, ScaleSteps):
             words = [value for value in values if isinstance(value, str)]
             findings += [
@@ -238,6 +243,12 @@ def _of_sweep(sweep: Mapping[str, Sweep | None], fitting: Fitting) -> list[Findi
         else:
             findings += _each_once(value_findings(path, value, place, fitting) for value in values)
     return findings
+
+
+def _lost(path: str, place: str, fitting: Fitting) -> list[Finding]:
+    """Whether the path leads nowhere, where what stands beside it could not be read."""
+    wrong = check_scalable(fitting.system, fitting.solver, path, place=place, file=fitting.file)
+    return [] if wrong is None else [wrong]
 
 
 def _each_once(findings: Iterable[list[Finding]]) -> list[Finding]:

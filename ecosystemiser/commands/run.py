@@ -110,8 +110,9 @@ def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
     from tasks.estimate import estimate
 
     told = estimate(loaded, bases, workers)
+    count = f"{told.evaluations:,} evaluation{'s' if told.evaluations != 1 else ''}"
     note(
-        f"{study.study}: {told.evaluations:,} evaluation{'s' if told.evaluations != 1 else ''} by {workers} workers, about {duration(told.seconds)}, "
+        f"{study.study}: {count} by {workers} workers, about {duration(told.seconds)}, "
         f"{size(told.disk_bytes)} in {results}"
     )
 
