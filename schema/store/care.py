@@ -380,7 +380,7 @@ class _Care:
                 connection.execute(
                     f"UPDATE studies SET run_count = ?, best_fitness = ?, best_solution_id = (SELECT run_id FROM "
                     f"study_runs e WHERE e.study_id = studies.study_id AND {CANDIDATE} "
-                    "ORDER BY e.fitness, e.evaluation_number LIMIT 1) WHERE study_id = ?",
+                    "ORDER BY e.fitness, e.run_id LIMIT 1) WHERE study_id = ?",
                     [counted, best, row["study_id"]],
                 )
 

@@ -315,7 +315,7 @@ class _Takeover:
     def _best(self, study_id: str) -> Row:
         row = self._connection.execute(
             f"SELECT fitness, run_id FROM study_runs e WHERE study_id = ? AND {CANDIDATE} "
-            "ORDER BY fitness, evaluation_number LIMIT 1",
+            "ORDER BY fitness, run_id LIMIT 1",
             [study_id],
         ).fetchone()
         fitness, run_id = (None, None) if row is None else (finite(row["fitness"]), row["run_id"])

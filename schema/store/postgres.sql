@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION lite_value_of(text) RETURNS lite_value IMMUTABLE LANG
 $$ SELECT CASE WHEN $1 IS NOT NULL THEN ROW(2, 0, $1)::lite_value END $$;
 
 CREATE OR REPLACE FUNCTION lite_value_of(jsonb) RETURNS lite_value IMMUTABLE LANGUAGE sql AS
-$$ SELECT CASE jsonb_typeof($1)
+$$ SELECT CASE coalesce(jsonb_typeof($1), 'null')
     WHEN 'null' THEN NULL
     WHEN 'number' THEN ROW(1, $1::double precision, '')::lite_value
     WHEN 'boolean' THEN ROW(1, $1::boolean::int, '')::lite_value

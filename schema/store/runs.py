@@ -48,7 +48,7 @@ def runs(
         study_ids: the studies; none for all.
         status: success (or completed), failed, infeasible or running.
         generation: of which generation.
-        where: filters on columns, parameters and objectives, see `schema.store.where`.
+        where: filters on columns, KPIs, parameters and objectives, see `schema.store.where`.
         order_by: a column, parameter or objective, ` desc` behind it for the largest first; by study and
             evaluation unless told, what is in progress first.
         limit: how many at most; None for all.
@@ -58,8 +58,9 @@ def runs(
         InputError: an unknown study or name, or a filter that cannot be read.
     """
     terms = parse_where(where)
-    view = view_of(connection, study_ids)
     name, descending = _order(order_by)
+    named = {term.name for term in terms} | ({name} if name else set())
+    view = view_of(connection, study_ids, named)
     page = [-1 if limit is None else limit, offset]
     parts = []
     if status != "running":
@@ -67,7 +68,6 @@ def runs(
         narrow = zones.narrowed(terms) if zones.kept(connection) else None
         parts.append(_evaluations(view, terms, status, generation, name, narrow, last))
     bare = view.bare()
-    named = {term.name for term in terms} | ({name} if name else set())
     if generation is None and named <= bare.scope.columns.keys() and not named & view.of_evaluations:
         parts.append(_bare_runs(bare, terms, status, name))
     if not parts:
@@ -94,7 +94,7 @@ def best_designs(
     Args:
         connection: the store's.
         study_ids: the studies; none for all.
-        by: an objective or any numeric column; the fitness unless told.
+        by: an objective, another KPI, a parameter or any numeric column; the fitness unless told.
         n: how many at most.
         direction: unless told, the study's own for an objective, else that of the KPI's nature.
         where: filters, as in `runs`.
@@ -104,8 +104,8 @@ def best_designs(
             which way an objective is better.
     """
     terms = parse_where(where)
-    view = view_of(connection, study_ids)
     name = by or "fitness"
+    view = view_of(connection, study_ids, [name, *(term.name for term in terms)])
     descending = (direction or view.direction(name)) == "maximise"
     if view.is_fitness(name) and direction in {None, view.direction(name)} and (study_ids or terms):
         name, descending = "fitness", False
@@ -154,7 +154,9 @@ def _fittest(connection: sqlite3.Connection, view: View, terms: Sequence[Term], 
     )
     sql, _ = view.select(Fragment("e.fitness"), source, Fragment("1"))
     values = [*studies.values, *inner.values, n, n]
-    return _without_key(fetch(connection, f"{sql} ORDER BY sort_key, evaluation_number LIMIT ?", values))
+    return _without_key(
+        fetch(connection, f"{sql} ORDER BY sort_key, study_id, evaluation_number LIMIT ?", values)
+    )
 
 
 def _studies_of_the_best(view: View, n: int | None) -> Fragment:

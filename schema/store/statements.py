@@ -182,7 +182,7 @@ def best_of_others(
     """The study's best fitness and its run, these evaluations left out."""
     sql = (
         f"SELECT fitness, run_id FROM study_runs e WHERE study_id = ? AND {CANDIDATE} "
-        f"AND run_id NOT {IN_LIST} ORDER BY fitness LIMIT 1"
+        f"AND run_id NOT {IN_LIST} ORDER BY fitness, run_id LIMIT 1"
     )
     row = connection.execute(sql, [study_id, compact_json(list(run_ids))]).fetchone()
     return (None, None) if row is None else (row["fitness"], row["run_id"])

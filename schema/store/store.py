@@ -344,7 +344,9 @@ def _count_and_rank(
         best = statements.best_of_others(connection, study_id, ids)
     for evaluation in chunk:
         fitness = finite(evaluation.fitness)
-        if evaluation.is_candidate and fitness is not None and (best[0] is None or fitness < best[0]):
-            best = (fitness, evaluation.run_id)
+        # Of equals the lowest id, whichever was recorded first.
+        if evaluation.is_candidate and fitness is not None:
+            found = (fitness, evaluation.run_id)
+            best = found if best[0] is None or found < (best[0], best[1] or "") else best
     changes["best_fitness"], changes["best_solution_id"] = best
     statements.update_study(connection, study_id, changes)

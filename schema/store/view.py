@@ -7,8 +7,8 @@ A row is an evaluation (`study_runs`, e) with its dispatch's columns (`simulatio
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from schema.errors import Finding, InputError
@@ -77,21 +77,33 @@ class View:
             raise InputError(Finding("", "direction", name, "minimise or maximise", message))
         if told:
             return told.pop()
-        return "maximise" if name in MAXIMISED_KPIS else "minimise"
+        return "maximise" if name in MAXIMISED_KPIS or self._is_better_higher(name) else "minimise"
+
+    def _is_better_higher(self, name: str) -> bool:
+        if name not in self.scope.other_kpis:
+            return False
+        from schema.kpis import HIGHER_IS_BETTER  # it loads every component's schema
+
+        return name in HIGHER_IS_BETTER
 
     def key(self, name: str) -> Fragment:
         """What designs are ordered by: an objective, a parameter, or a numeric column."""
         if name in self.scope.objectives:
             return objective(name)
         numeric = {key: column for key, column in self.scope.columns.items() if column[1] != "TEXT"}
-        return Scope(numeric, self.scope.layouts, self.scope.objectives).operand(name, "by")
+        return replace(self.scope, columns=numeric).operand(name, "by")
 
 
 _SHARED: Final = frozenset({"run_id", "study_id", "simulation_status", "created_at", "metadata_json"})
 
 
-def view_of(connection: sqlite3.Connection, study_ids: Sequence[str]) -> View:
+def view_of(connection: sqlite3.Connection, study_ids: Sequence[str], named: Iterable[str] = ()) -> View:
     """What the studies have; none for all.
+
+    Args:
+        connection: the store's.
+        study_ids: the studies.
+        named: what will be asked for; KPIs without a column are looked up only where one may be among it.
 
     Raises:
         InputError: one of them does not exist.
@@ -104,12 +116,15 @@ def view_of(connection: sqlite3.Connection, study_ids: Sequence[str]) -> View:
     selected["parameter_names"] = PARAMETER_NAMES
     selected["updated_at"] = "coalesce(s.updated_at, s.created_at, s.timestamp)"
     kinds = {**simulations, **evaluations}
-    named = {name: (sql, kinds[name]) for name, sql in selected.items() if name not in JSON_COLUMNS}
+    columns = {name: (sql, kinds[name]) for name, sql in selected.items() if name not in JSON_COLUMNS}
     layouts, directions = _layouts(connection, study_ids)
     objectives = dict.fromkeys(name for told in directions for name in told)
+    scope = Scope(columns, layouts, list(objectives))
+    if set(named) - set(scope.known):
+        scope = replace(scope, other_kpis=_other_kpis(connection, study_ids))
     return View(
         tuple(study_ids),
-        Scope(named, layouts, list(objectives)),
+        scope,
         directions,
         frozenset(evaluations.keys() - _SHARED),
         selected,
@@ -125,13 +140,31 @@ def _layouts(
     connection: sqlite3.Connection, study_ids: Sequence[str]
 ) -> tuple[list[str], list[Mapping[str, Direction]]]:
     """The studies' distinct parameter names as stored, and their objectives with their directions."""
-    chosen = f"WHERE study_id {IN_LIST}" if study_ids else ""
+    chosen, values = _chosen(study_ids)
     rows = fetch(
         connection,
         f"SELECT optimization_objective, coalesce(parameter_names, (SELECT r.parameter_names FROM study_runs r "
         "WHERE r.study_id = studies.study_id ORDER BY evaluation_number LIMIT 1)) AS layout "
         f"FROM studies {chosen}",
-        [compact_json(list(study_ids))] if study_ids else [],
+        values,
     )
     layouts = dict.fromkeys(row["layout"] for row in rows if row["layout"] is not None)
     return list(layouts), [row["optimization_objective"] or {} for row in rows]
+
+
+def _other_kpis(connection: sqlite3.Connection, study_ids: Sequence[str]) -> list[str]:
+    """KPIs without a column, as each study's first solved dispatch has them."""
+    chosen, values = _chosen(study_ids)
+    rows = fetch(
+        connection,
+        "SELECT s.metadata_json FROM studies JOIN simulation_runs s ON s.run_id = (SELECT e.simulation_run_id "
+        "FROM study_runs e WHERE e.study_id = studies.study_id AND e.simulation_status = 'success' "
+        f"ORDER BY e.evaluation_number LIMIT 1) {chosen}",
+        values,
+    )
+    return list(dict.fromkeys(name for row in rows for name in (row["metadata_json"] or {}).get("kpis", {})))
+
+
+def _chosen(study_ids: Sequence[str]) -> tuple[str, list[str]]:
+    """A condition on `studies`, none for all of them."""
+    return (f"WHERE studies.study_id {IN_LIST}", [compact_json(list(study_ids))]) if study_ids else ("", [])

@@ -60,18 +60,25 @@ class Scope:
         columns: name → (SQL expression, SQL type).
         layouts: the studies' distinct `parameter_names`, as stored.
         objectives: the studies' objectives.
+        other_kpis: the dispatches' KPIs that have no column.
     """
 
     columns: Mapping[str, tuple[str, str]]
     layouts: Sequence[str]
     objectives: Sequence[str]
+    other_kpis: Sequence[str] = ()
 
     @property
     def parameters(self) -> list[str]:
         return list(dict.fromkeys(name for layout in self.layouts for name in json.loads(layout)))
 
+    @property
+    def known(self) -> list[str]:
+        """All that can be named."""
+        return list(dict.fromkeys([*self.columns, *self.objectives, *self.parameters, *self.other_kpis]))
+
     def operand(self, name: str, path: str = "where") -> Fragment:
-        """The SQL of a column, a parameter or an objective; columns come first.
+        """The SQL of a column, a parameter, an objective or another KPI; columns come first.
 
         Raises:
             InputError: there is nothing of this name.
@@ -82,7 +89,9 @@ class Scope:
             return self._parameter(name)
         if name in self.objectives:
             return objective(name)
-        known = [*self.columns, *self.objectives, *self.parameters]
+        if name in self.other_kpis:
+            return _other_kpi(name)
+        known = self.known
         raise InputError(unknown_name(path, name, known))
 
     def _parameter(self, name: str) -> Fragment:
@@ -132,6 +141,10 @@ class Scope:
 def objective(name: str) -> Fragment:
     """An objective's value in its row; the name is bound as a quoted JSON path."""
     return Fragment("json_extract(e.objectives, ?)", (f'$."{name}"',))
+
+
+def _other_kpi(name: str) -> Fragment:
+    return Fragment("json_extract(s.metadata_json, ?)", (f'$.kpis."{name}"',))
 
 
 def joined(parts: Iterable[Fragment]) -> Fragment:

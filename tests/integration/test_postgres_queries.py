@@ -37,6 +37,10 @@ def test_a_question_that_takes_too_long_is_given_up(connection):
 
 globals().update(
     postgres_server.contract(
-        "unit/test_store_queries.py", without=["test_common_questions_are_answered_by_their_index"]
+        "unit/test_store_queries.py",
+        without=[
+            "test_common_questions_are_answered_by_their_index",
+            "test_the_best_are_found_at_once_though_many_cheaper_ones_break_a_constraint",
+        ],
     )
 )

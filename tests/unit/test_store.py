@@ -107,6 +107,20 @@ def test_the_best_design_follows_an_evaluation_that_is_recorded_anew(store):
     assert (study["best_fitness"], study["best_solution_id"]) == (5.0, "house-0000000")
 
 
+def test_of_equally_good_designs_the_one_with_the_lowest_id_is_the_best(store):
+    def best():
+        return store.study("house")["best_solution_id"]
+
+    store.record([evaluation(3, 5.0), evaluation(2, 5.0)])
+    assert best() == "house-0000002"
+    store.record([evaluation(1, 5.0), evaluation(4, 5.0)])
+    assert best() == "house-0000001"
+    store.record([evaluation(1, 9.0)])
+    assert best() == "house-0000002"
+    store.record([evaluation(0, 5.0)])
+    assert best() == "house-0000000"
+
+
 def test_a_failure_has_no_fitness(store):
     with pytest.raises(ValueError, match="no fitness"):
         evaluation(0, status="failed", fitness=1e9)

@@ -26,7 +26,9 @@ def evaluation(study_id, number, *, solver="milp", status="success", violations=
         objectives=values,
         fitness=values.get("total_cost"),
         constraint_violations=violations or {},
-        kpis=Kpis.of({**values, "renewable_fraction": number / 10} if values else {}),
+        kpis=Kpis.of(
+            {**values, "renewable_fraction": number / 10, "npv_eur": 100.0 * number} if values else {}
+        ),
         evaluation_time_seconds=0.5,
     )
 
@@ -74,6 +76,9 @@ def ids(rows):
         ("battery.capacity_kwh>=abc", []),
         ("total_cost=null and solver_type=milp", ["house:4", "house:6"]),
         ("is_pareto_optimal=true", ["house:0", "house:3"]),
+        ("npv_eur>=200 and solver_type=milp", ["house:2", "house:3", "house:5"]),
+        ("npv_eur=null", ["house:4"]),
+        ("npv_eur>dear", []),
         ("run_id=house-0000002", ["house:2"]),
         ("solver_type='x'' OR 1=1 --'", None),
         ("solver_type=x;DROP TABLE studies", []),
@@ -111,6 +116,18 @@ def test_an_unknown_name_is_told_with_the_nearest_and_all_there_are(connection):
         runs(connection, order_by="run_id; DROP TABLE studies")
     with pytest.raises(InputError, match="total_cost is a number"):
         runs(connection, where=["total_cost<cheap"])
+
+
+def test_a_kpi_without_a_column_orders_runs_and_designs(connection):
+    assert ids(runs(connection, study_ids=["house"], order_by="npv_eur desc", limit=2)) == [
+        "house:5",
+        "house:3",
+    ]
+    assert ids(best_designs(connection, study_ids=["house"], by="npv_eur", n=2)) == ["house:3", "house:2"]
+    cheapest = best_designs(connection, study_ids=["house"], by="npv_eur", n=1, direction="minimise")
+    assert ids(cheapest) == ["house:0"]
+    with pytest.raises(InputError, match="did you mean npv_eur"):
+        runs(connection, where=["npv_eu>1"])
 
 
 def test_runs_are_paged_in_the_order_of_their_evaluation(connection):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,18 @@ F = np.array([[1.0, 9.0], [3.0, 4.0], [8.0, 1.0], [4.0, 5.0], [7.0, 9.5]])
 def test_a_design_is_dominated_by_those_that_are_nowhere_worse_and_somewhere_better():
     assert domination_counts(F).tolist() == [0, 0, 0, 1, 3]
     assert non_dominated(F).tolist() == [0, 1, 2]
+
+
+def test_counting_who_dominates_whom_takes_memory_for_the_designs_and_not_for_their_pairs():
+    F = np.random.default_rng(1).random((12_000, 2))
+    tracemalloc.start()
+    try:
+        counts = domination_counts(F)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (counts == 0).sum() == len(non_dominated(F))
+    assert most < 20e6  # all pairs at once would be 144 MB
 
 
 def test_equal_designs_do_not_dominate_each_other():
@@ -80,6 +94,11 @@ def test_a_single_design_still_spans_a_volume():
 def test_the_knee_is_where_giving_up_a_little_of_one_no_longer_gains_much_of_the_other():
     front = np.array([[0.0, 100.0], [1.0, 20.0], [5.0, 10.0], [10.0, 0.0]])
     assert knee(front) == 1
+
+
+def test_a_bulge_to_the_worse_side_is_no_knee_however_far_from_the_chord():
+    # (9, 9) lies 8 sideways beyond the chord, (4, 5) a little on its better side.
+    assert knee(np.array([[0.0, 10.0], [4.0, 5.0], [9.0, 9.0], [10.0, 0.0]])) == 1
 
 
 def test_the_knee_does_not_depend_on_units():
