@@ -187,7 +187,7 @@ def _turbine(spec: WindProfile) -> Any:
                 "turbine",
                 spec.turbine,
                 "a turbine with a power curve in windpowerlib's library",
-                f"windpowerlib has no power curve of '{spec.turbine}'{did_you_mean(spec.turbine, known)}",
+                f"windpowerlib has no power curve of '{spec.turbine}'{did_you_mean(spec.turbine, known, 3)}",
             )
         )
     try:

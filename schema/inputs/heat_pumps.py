@@ -76,7 +76,7 @@ def _hplib(spec: HeatPumpCop) -> Any:
                     "heat_pump",
                     spec.heat_pump,
                     "a model in hplib's database, or a generic one",
-                    f"hplib has no heat pump '{spec.heat_pump}'{did_you_mean(spec.heat_pump, known)}",
+                    f"hplib has no heat pump '{spec.heat_pump}'{did_you_mean(spec.heat_pump, known, 3)}",
                 )
             )
         parameters = hplib.get_parameters(spec.heat_pump)

@@ -32,11 +32,11 @@ class Refusal(Exception):  # noqa: N818 - no error of the program: the input was
         super().__init__("; ".join(fault.message for fault in self.faults))
 
 
-def did_you_mean(wrong: str, names: Sequence[str]) -> str:
-    """`; did you mean 'x'?` where a name is near, else which names there are."""
+def did_you_mean(wrong: str, names: Sequence[str], most: int = 1) -> str:
+    """`; did you mean 'x'?` where names are near, the nearest first, else which names there are."""
     by_folded = {name.casefold(): name for name in names}
-    near = get_close_matches(wrong.casefold(), by_folded, n=1)
+    near = get_close_matches(wrong.casefold(), by_folded, n=most)
     if near:
-        return f"; did you mean '{by_folded[near[0]]}'?"
+        return f"; did you mean {' or '.join(repr(by_folded[name]) for name in near)}?"
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f"; there is {shown}" if names else ""

@@ -44,10 +44,13 @@ days = st.dates(date(2018, 1, 1), date(2021, 12, 30)).map(lambda day: f"{day}T00
 def test_values_written_with_their_times_come_back_in_their_steps(
     start, minutes, zone, kind, has_offset, seed
 ):
-    steps = 50 * 60 // minutes
+    # Whole days: a doubled hour is in the file twice or not at all.
+    steps = 48 * 60 // minutes
     spec = {"file": f"house.{kind}", "column": "load_kw"}
     house = system(spec, start, steps, minutes, zone)
     values = np.random.default_rng(seed).normal(size=steps)
+    # Hours cannot show both passes of a doubled half hour.
+    has_offset = has_offset or (zone == "Australia/Lord_Howe" and minutes == 60)
     times = house.horizon.index if has_offset else house.horizon.index.tz_localize(None)
     with tempfile.TemporaryDirectory() as folder:
         frame = pd.DataFrame({"time": times, "load_kw": values})
