@@ -22,6 +22,8 @@ from scipy import stats
 Array = NDArray[np.float64]
 PERCENTILES = (5, 25, 50, 75, 95)
 _RESAMPLES = 500
+_DRAWN = 20_000_000
+"""Numbers for all resamples together, so that many samples do not take minutes; 100 resamples in any case."""
 _DRAWN_AT_ONCE = 4_000_000
 _FEWEST = 2
 _SURE = 0.01
@@ -56,9 +58,10 @@ def spread(y: Array, *, high_is_adverse: bool, seed: int) -> Spread | None:
     figures = {name: float(value[0]) for name, value in _figures(y[None, :], high_is_adverse).items()}
     rng = np.random.default_rng(seed)
     at_once = max(1, _DRAWN_AT_ONCE // len(y))
+    resamples = min(_RESAMPLES, max(100, _DRAWN // len(y)))
     drawn = []
-    for start in range(0, _RESAMPLES, at_once):
-        count = min(at_once, _RESAMPLES - start)
+    for start in range(0, resamples, at_once):
+        count = min(at_once, resamples - start)
         drawn.append(_figures(y[rng.integers(len(y), size=(count, len(y)))], high_is_adverse))
     intervals = {}
     for name in figures:
