@@ -57,9 +57,11 @@ class Horizon(Model):
         zone = ZoneInfo(self.timezone)
         first, second = (self.start.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
         if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != self.start:
-            raise ValueError(f"start does not exist in {self.timezone}: clocks skip it; start an hour later")
+            raise ValueError(f"horizon.start does not exist in {self.timezone}: clocks skip it; start later")
         if first.utcoffset() != second.utcoffset():
-            raise ValueError(f"start is ambiguous in {self.timezone}: clocks pass it twice; start an hour earlier")
+            raise ValueError(
+                f"horizon.start is ambiguous in {self.timezone}: clocks pass it twice; start earlier"
+            )
         return self
 
     @property

@@ -54,11 +54,24 @@ def column(spec: FileProfile, table: Table, times: pd.DatetimeIndex | None, step
         return table.numbers(spec.column, rows_in_order(table, steps, "file"), "column")
     grid = grid_of(table, times, steps, "file")
     if steps.is_on(grid):
-        return table.numbers(spec.column, rows_at(table, times, steps.index, "file"), "column")
+        return _at(spec, table, times, steps.index)
     minutes = steps.common_minutes(grid)
     if not spec.resample or minutes is None:
         raise other_grid(table.name, grid, steps, "file")
     begins = grid.before(steps.parts(minutes).index)
     own = begins.unique()
-    values = table.numbers(spec.column, rows_at(table, times, own, "file"), "column")
+    values = _at(spec, table, times, own)
     return steps.means(values[own.get_indexer(begins)])  # T1
+
+
+def _at(spec: FileProfile, table: Table, times: pd.DatetimeIndex, index: pd.DatetimeIndex) -> FloatArray:
+    """The column at the file's own steps; what is wrong with rows and with their cells is told together."""
+    try:
+        rows = rows_at(table, times, index, "file")
+    except Refusal as refusal:
+        try:
+            table.numbers(spec.column, np.flatnonzero(times.isin(index)), "column")
+        except Refusal as more:
+            raise Refusal([*refusal.faults, *more.faults]) from None
+        raise
+    return table.numbers(spec.column, rows, "column")

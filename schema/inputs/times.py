@@ -239,7 +239,7 @@ def other_grid(name: str, grid: Grid, steps: Steps, field: str) -> Refusal:
     way_out = (
         "bring the file to whole minutes"
         if steps.common_minutes(grid) is None
-        else "state resample: true to have it resampled with its means kept, or bring it to those steps"
+        else "state resample: true to have it resampled, or bring it to those steps"
     )
     return Refusal(
         Fault(field, own, f"{asked}, or resample: true", f"{name} has {own}, the horizon {asked}; {way_out}")

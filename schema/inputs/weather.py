@@ -156,7 +156,8 @@ class Weather(ABC):
         try:
             rows = self.rows(own.index, leap_day=leap_day)
         except Refusal as refusal:
-            raise Refusal([*refusal.faults, *_absent(self.table, columns)]) from None
+            held = self.rows_if_any(own.index)
+            raise Refusal([*refusal.faults, *_faults(self.table, held[held >= 0], columns)]) from None
         if not steps.is_on(self.grid):
             return self._interpolated(steps, own, rows, columns, site)
         values = _columns(self.table, rows[rows >= 0], columns)
@@ -323,14 +324,12 @@ def refuse_light_at_night(weather: Weather, own: Steps, site: Site, column: str)
     )
 
 
-def _absent(table: Table, columns: tuple[str, ...]) -> list[Fault]:
-    faults: list[Fault] = []
-    for column in columns:
-        try:
-            table.require(column, "weather")
-        except Refusal as refusal:
-            faults.extend(refusal.faults)
-    return faults
+def _faults(table: Table, rows: Rows, columns: tuple[str, ...]) -> tuple[Fault, ...]:
+    try:
+        _columns(table, rows, columns)
+    except Refusal as refusal:
+        return refusal.faults
+    return ()
 
 
 def _columns(table: Table, rows: Rows, columns: tuple[str, ...]) -> dict[str, FloatArray]:

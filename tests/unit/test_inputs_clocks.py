@@ -137,8 +137,8 @@ def test_an_unknown_time_zone_is_refused_for_files_and_horizons():
 @pytest.mark.parametrize(
     ("start", "told"),
     [
-        ("2019-03-31T02:30", "start does not exist in Europe/Berlin"),
-        ("2019-10-27T02:00", "start is ambiguous in Europe/Berlin"),
+        ("2019-03-31T02:30", "horizon.start does not exist in Europe/Berlin"),
+        ("2019-10-27T02:00", "horizon.start is ambiguous in Europe/Berlin"),
         ("2019-10-27T00:00:30", "full minute"),
     ],
 )
@@ -166,14 +166,15 @@ def test_a_date_that_is_none_is_refused(tmp_path):
     assert finding.found == "'2019-02-29T00:00' (and 1 more)"
 
 
-def test_doubles_and_gaps_and_rows_between_are_told_together(tmp_path):
+def test_doubles_and_gaps_and_rows_between_and_wrong_cells_are_told_together(tmp_path):
     stamps = ["00:00", "01:00", "01:00", "01:30", "03:00", "04:00", "05:00"]
-    write(tmp_path, [f"2019-01-01T{stamp}" for stamp in stamps])
+    write(tmp_path, [f"2019-01-01T{stamp}" for stamp in stamps], [0, 1, 2, 3, 4, 5, "n/a"])
     found = refused(tmp_path, start="2019-01-01T00:00", steps=6)
     assert [finding.expected for finding in found] == [
         "each step once",
         "a row for each step from 2019-01-01T00:00:00+00:00 to 2019-01-01T05:00:00+00:00",
         "rows at the beginning of each step",
+        "a finite number in every step",
     ]
 
 
