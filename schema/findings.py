@@ -35,6 +35,12 @@ _WANTED = {
     "must name each objective": "each objective once",
     "cannot name a component": "another name",
     "is missing": "a value",
+    "not an IANA time zone": "an IANA time zone such as UTC or Europe/Berlin",
+    "clocks skip it": "a local time that clocks show",
+    "clocks pass it twice": "a local time that clocks show once",
+    "begin on a full minute": "a full minute",
+    "must be below": "less than both heights",
+    "needs a heat_pump": "a heat_pump beside it",
 }
 """What would be right, by words of our models' own messages; else the message says it."""
 _PATH_IN_MESSAGE = re.compile(r"(?:Value error, )?([a-z_]+(?:\.[a-z_]+)+) ")
@@ -158,7 +164,8 @@ def _named_in(detail: Any, raw: Any, reading: _Reading) -> _Reading:
     if detail["type"] in {"union_tag_invalid", "union_tag_not_found"} and isinstance(reading.value, dict):
         return replace(reading, value=reading.value.get("type"), way=(*reading.way, "type"))
     named = _PATH_IN_MESSAGE.match(str(detail["msg"]))
-    if named and not reading.way:
+    own = ".".join(map(str, reading.way))
+    if named and named[1].startswith(f"{own}." if own else ""):
         inner = _read(raw, tuple(named[1].split(".")), missing=False)
         return inner if inner.ends else reading
     return reading

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from schema.errors import InputError
 from schema.inputs import resolve_profiles
+from schema.loading import load_system
 from schema.system import Horizon, System
 
 BERLIN = "Europe/Berlin"
@@ -217,3 +218,16 @@ def test_half_hour_changes_of_clocks_keep_hourly_demand_on_its_hours():
     hours = resolved(Path(), spec, **horizon)
     quarters = resolved(Path(), spec, **horizon | {"steps": 192, "step_minutes": 15})
     assert hours == pytest.approx(quarters.reshape(48, 4).mean(axis=1))
+
+
+def test_a_start_that_clocks_pass_twice_is_told_with_its_place(tmp_path):
+    (tmp_path / "house.yaml").write_text(
+        "system: house\n"
+        "horizon: {start: 2019-10-27T02:30, steps: 1, timezone: Europe/Berlin}\n"
+        "components: {grid: {type: grid, import_price_eur_per_kwh: 0.3}}\n"
+    )
+    with pytest.raises(InputError) as caught:
+        load_system(tmp_path / "house.yaml")
+    (finding,) = caught.value.findings
+    assert (finding.line, finding.path, finding.found) == (2, "horizon.start", "2019-10-27T02:30")
+    assert finding.expected == "a local time that clocks show once"
