@@ -39,7 +39,7 @@ _WANTED = {
     "clocks skip it": "a local time that clocks show",
     "clocks pass it twice": "a local time that clocks show once",
     "begin on a full minute": "a full minute",
-    "must be below": "less than both heights",
+    "must be below hub_height_m": "less than both heights",
     "needs a heat_pump": "a heat_pump beside it",
 }
 """What would be right, by words of our models' own messages; else the message says it."""
