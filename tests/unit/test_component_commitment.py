@@ -106,6 +106,13 @@ def test_a_ramp_goes_on_from_the_output_before_where_that_is_told(before, first)
     assert output(run) == pytest.approx([first])
 
 
+@pytest.mark.parametrize("rules", [{}, {"min_load_fraction": 0.5}])
+def test_a_unit_at_full_load_before_comes_down_no_faster_than_its_ramp(rules):
+    unit = {"ramp_fraction_per_hour": 0.3, "initial_load_fraction": 1.0} | rules
+    assert output(cellar([7], **unit).dispatch()) == pytest.approx([7])
+    assert cellar([6.9], **unit).dispatch().status is Status.INFEASIBLE
+
+
 def test_a_unit_starts_and_stops_at_its_minimum_load_where_its_ramp_is_slower():
     run = cellar([0, 9, 9, 9, 0], min_load_fraction=0.5, ramp_fraction_per_hour=0.2).dispatch()
     # 5 kW at the start, 7 kW at most after that, and 5 kW before the stop.
