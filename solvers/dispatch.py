@@ -16,10 +16,11 @@ from solvers.highs import PersistentHighs
 from solvers.judging import Dispatch
 from solvers.kpis import comparison
 from solvers.maths import Array
+from solvers.rules import method as rules
 from solvers.solution import Solution, Status
 
 METHODS: Mapping[str, Callable[[Case, Engine], Dispatch]] = MappingProxyType(
-    {"milp": whole.dispatch, "rolling_horizon": rolling.dispatch}
+    {"milp": whole.dispatch, "rolling_horizon": rolling.dispatch, "rule_based": rules.dispatch}
 )
 """How a design is dispatched, by the `method` of its solver settings."""
 

@@ -53,14 +53,19 @@ class Dispatch:
 
 
 def judge(case: Case, solution: Solution) -> Dispatch:
-    """Check a solution outside the optimiser and work out its KPIs; one that fails its checks has failed."""
+    """Check a solution outside the optimiser and work out its KPIs; one that fails its checks has failed.
+
+    A solution that claims no objective is told the one that its flows have.
+    """
     system, numbers = case.system, case.numbers
-    if not solution.status.has_solution or solution.objective_eur is None:
+    if not solution.status.has_solution:
         return Dispatch(system, solution)
     values = within_bounds(system, numbers, solution.values)
     equations = stated(system, numbers, values)
-    checks = check(system, numbers, values, equations, solution.objective_eur)
-    solution = replace(solution, values=values)
+    claimed = solution.objective_eur
+    objective = sum(float(e.objective) for e in equations.values()) if claimed is None else claimed
+    checks = check(system, numbers, values, equations, objective)
+    solution = replace(solution, values=values, objective_eur=objective)
     if not checks.passed:
         message = "the solution fails its checks: " + "; ".join(checks.failures)
         return Dispatch(system, replace(solution, status=Status.FAILED, message=message), checks)

@@ -40,6 +40,8 @@ class Solution:
         solver_seconds: HiGHS' own time.
         iterations: simplex iterations.
         attempts: how the model was solved, in order: warm, cold, interior point.
+        missed: by how much cyclic storages end above (or below, negative) the level at which they began [kWh, m³];
+            where it is not 0, `rule_based` has told so, and the checks take the level that was reached.
     """
 
     status: Status
@@ -51,3 +53,4 @@ class Solution:
     solver_seconds: float = 0.0
     iterations: int = 0
     attempts: tuple[str, ...] = ()
+    missed: Mapping[str, float] = field(default_factory=dict)

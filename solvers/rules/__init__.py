@@ -1,0 +1,1 @@
+"""`rule_based`: fixed priorities and no foresight, for many designs at once."""

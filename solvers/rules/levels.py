@@ -1,0 +1,227 @@
+"""Levels from step to step, and the limits that the rules set to them.
+
+Symbols: l level after a step, b = keep · l_{t-1} + carried_t what it is without charging, η what a unit of charge
+adds, ρ what a unit of discharge takes, c_max and d_max the most of both, [l_min, l_max] the bounds of the model.
+
+(V1)  charge at most (ceiling_t - b) / η and c_max,  discharge at most (b - floor_t) / ρ and d_max,
+      wish (w_t - b) / η
+(V2)  n_t = max(l_min_t, (n_{t+1} - carried_{t+1} - η c_max_{t+1}) / keep_{t+1}):  with less, a later bound breaks
+(V3)  a car's wish and floor:  the most of n until it leaves
+(V4)  a shiftable demand's level is what it had ahead of its wish, its wish max(0, n_t), its ceiling what is
+      still to be wished in the window
+(V5)  a cyclic storage that must end with E:  in its last steps floor and ceiling are the level that losses bring
+      to E by the end, and its wish is the level from which half its power still reaches E
+
+The last steps are as many as empty the storage twice at full power, at least a day, at most a quarter of the
+horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.maths import Array
+from solvers.rules.network import Flow, Store
+from solvers.rules.tables import Rows, Table
+
+_STEERED_HOURS = 24.0
+_STEERED_SHARE = 0.25
+_HALF = 0.5
+
+
+@dataclass
+class Level:
+    """One store of n designs on its way through the steps.
+
+    Attributes:
+        store: what it is.
+        keep, carried: rows; None where a step keeps all, or carries nothing for any design.
+        floor, ceiling, wish: rows; no wish where it is None.
+        most_charge, most_discharge: rows.
+        charged, released: (n,), η and ρ.
+    """
+
+    store: Store
+    keep: Rows | None
+    carried: list[Array | None]
+    floor: Rows
+    ceiling: Rows
+    wish: list[Array | None]
+    most_charge: Rows
+    most_discharge: Rows
+    charged: Array
+    released: Array
+    level: Array = field(init=False)
+    base: Array = field(init=False)
+    _part: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.level = np.zeros_like(self.charged)
+        self.base, self._part = np.empty_like(self.level), np.empty_like(self.level)
+        self._per_charged, self._per_released = 1.0 / self.charged, 1.0 / self.released
+
+    def open(self, step: int, take: Array, give: Array, wish: Array) -> None:
+        """How much may be put in, taken out, and is wished in a step (V1)."""
+        base = self.base
+        if self.keep is None:
+            np.copyto(base, self.level)
+        else:
+            np.multiply(self.level, self.keep[step], out=base)
+        carried = self.carried[step]
+        if carried is not None:
+            np.add(base, carried, out=base)
+        np.subtract(self.ceiling[step], base, out=take)
+        np.multiply(take, self._per_charged, out=take)
+        np.minimum(take, self.most_charge[step], out=take)
+        np.maximum(take, 0.0, out=take)
+        if self.store.discharge:
+            np.subtract(base, self.floor[step], out=give)
+            np.multiply(give, self._per_released, out=give)
+            np.minimum(give, self.most_discharge[step], out=give)
+            np.maximum(give, 0.0, out=give)
+        wished = self.wish[step]
+        if wished is not None:
+            np.subtract(wished, base, out=wish)
+            np.multiply(wish, self._per_charged, out=wish)
+            np.maximum(wish, 0.0, out=wish)
+
+    def close(self, charge: Array, discharge: Array, level: Array) -> None:
+        """The level after a step, into `level`."""
+        np.multiply(charge, self.charged, out=level)
+        np.add(self.base, level, out=level)
+        if self.store.discharge:
+            np.multiply(discharge, self.released, out=self._part)
+            np.subtract(level, self._part, out=level)
+        self.level = level
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    lowest: Rows
+    highest: Rows
+    keep: Rows
+    carried: Rows
+    most_charge: Rows
+    charged: Array
+
+
+def level_of(
+    store: Store, table: Table, uppers: Mapping[Flow, str], step_hours: float, feeders: Array
+) -> Level:
+    """A store with its limits for every step.
+
+    Args:
+        store: which.
+        table: the designs' parameters.
+        uppers: parameters of the flows' upper bounds.
+        step_hours: Δ.
+        feeders: (n,), the most that what is bought can bring to it.
+    """
+
+    def row(name: str) -> Array:
+        return table.rows(table.array(store.component, name))[0] if name else np.ones(table.designs)
+
+    def rows(name: str) -> Rows:
+        return table.edged_rows(store.component, name) if name else [np.ones(table.designs)] * table.steps
+
+    lowest, highest = rows(store.lowest), rows(store.highest)
+    carried = rows(store.carried)
+    if store.sign < 0:
+        lowest, highest, carried = _negated(highest), _negated(lowest), _negated(carried)
+    most_discharge = rows(uppers[store.give]) if store.discharge else []
+    bounds = _Bounds(lowest, highest, rows(store.keep), carried, rows(uppers[store.take]), row(store.charged))
+    wish: Sequence[Array | None]
+    if store.sign < 0:
+        floor, ceiling, wish = lowest, _still_wished(bounds), _served_at_once(bounds)
+    elif store.keep == "keep":
+        floor, ceiling = _for_the_next_trip(bounds), highest
+        wish = floor
+    else:
+        floor, ceiling, wish = _plain(store, bounds, most_discharge, step_hours, feeders)
+    return Level(
+        store, bounds.keep if store.keep else None, [value if value.any() else None for value in carried],
+        floor, ceiling, list(wish), bounds.most_charge, most_discharge, bounds.charged, row(store.released),
+    )  # fmt: skip
+
+
+def _negated(rows: Rows) -> Rows:
+    known: dict[int, Array] = {}
+    return [known.setdefault(id(row), -row) for row in rows]
+
+
+def _needed(b: _Bounds) -> Rows:
+    """What a level must be after each step for the rest to be possible (V2)."""
+    needed = list(b.lowest)
+    for t in range(len(needed) - 2, -1, -1):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            before = (needed[t + 1] - b.carried[t + 1] - b.charged * b.most_charge[t + 1]) / b.keep[t + 1]
+        needed[t] = np.where(b.keep[t + 1] > 0, np.maximum(b.lowest[t], before), b.lowest[t])
+    return needed
+
+
+def _for_the_next_trip(b: _Bounds) -> Rows:
+    """What a car is charged to as soon as it can be (V3)."""
+    wish = _needed(b)
+    for t in range(len(wish) - 2, -1, -1):
+        stays = (b.most_charge[t + 1] > 0) & (b.keep[t + 1] > 0)
+        later = np.where(stays, wish[t + 1] - b.carried[t + 1], -np.inf)
+        wish[t] = np.minimum(np.maximum(wish[t], later), b.highest[t])
+    return wish
+
+
+def _served_at_once(b: _Bounds) -> Rows:
+    """What has been wished, or must be served ahead (V4)."""
+    return [np.maximum(needed, 0.0) for needed in _needed(b)]
+
+
+def _still_wished(b: _Bounds) -> Rows:
+    """What can be served ahead (V4)."""
+    ceiling = list(b.highest)
+    for t in range(len(ceiling) - 2, -1, -1):
+        ceiling[t] = np.minimum(ceiling[t], ceiling[t + 1] - b.carried[t + 1])
+    return ceiling
+
+
+def _plain(
+    store: Store, b: _Bounds, most_discharge: Rows, step_hours: float, feeders: Array
+) -> tuple[Rows, Rows, list[Array | None]]:
+    """Floor, ceiling and wish of a storage (V5)."""
+    floor, ceiling, steps = list(b.lowest), list(b.highest), len(b.lowest)
+    keep = b.keep[0]
+    sinks = (b.lowest[0] > 0) & ((keep < 1) | (b.carried[0] < b.lowest[0]))
+    known: dict[int, Array | None] = {}
+    wish = [known.setdefault(id(row), _where(sinks, row)) for row in b.lowest]
+    if not store.cyclic:
+        return floor, ceiling, wish
+    end, power = b.lowest[-1].copy(), np.minimum(b.most_charge[-1], feeders)
+    step_kwh = b.charged * power * _HALF
+    steered = _steered_steps(ceiling[0], most_discharge[-1], step_hours, steps)
+    held, reached = end, end
+    for back in range(int(steered.max())):
+        t = steps - 1 - back
+        within = steered > back
+        low, high = (b.lowest[t], b.highest[t]) if back else (end, end)
+        held = np.minimum(held, high)
+        reached = np.maximum(reached, low)
+        floor[t] = np.where(within, np.maximum(held, low), low)
+        ceiling[t] = np.where(within, np.maximum(held, low), high)
+        plain = wish[t]
+        wish[t] = np.where(within, reached, -np.inf if plain is None else plain)
+        held = held / keep
+        reached = (reached - step_kwh) / keep
+    return floor, ceiling, wish
+
+
+def _where(applies: NDArray[np.bool_], row: Array) -> Array | None:
+    return np.where(applies, row, -np.inf) if applies.any() else None
+
+
+def _steered_steps(capacity: Array, most_discharge: Array, step_hours: float, steps: int) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        twice = 2.0 * capacity / most_discharge
+    hours = np.maximum(np.where(np.isfinite(twice), twice, _STEERED_HOURS), _STEERED_HOURS)
+    return np.maximum(np.minimum(np.ceil(hours / step_hours), np.floor(steps * _STEERED_SHARE)), 1.0)

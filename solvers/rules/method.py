@@ -1,0 +1,235 @@
+"""`rule_based`: a dispatch by fixed priorities, worked out for a whole population at once.
+
+The priorities stand in `solvers.rules.ways`, the limits of levels and how the last steps are steered in
+`solvers.rules.levels`. The answer is judged as any other is; a demand that is left short is a failed dispatch.
+A cyclic storage may miss its end: then the level that it reached takes the place of the one that it should have
+reached in the checks, and the message and the solution's `missed` tell by how much.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from schema.components import Dispatchable
+from solvers.case import Case, Engine
+from solvers.components.commitment import counts_starts, is_switched
+from solvers.judging import Dispatch, judge
+from solvers.maths import Array, Numbers
+from solvers.model import maths_of
+from solvers.rules.levels import Level, level_of
+from solvers.rules.network import Flow, Give, Network, Store, network_of
+from solvers.rules.stepping import Passage
+from solvers.rules.tables import Rows, Table
+from solvers.rules.telling import shortages
+from solvers.rules.ways import Means, Way, order_of, ways_of
+from solvers.solution import Solution, Status
+
+_MOST_CELLS = 2**21
+"""Designs times steps that are worked on together; a flow of them takes 16 MB."""
+_EXACT = 1e-9
+"""A level this near to its end, relative to the capacity, has reached it."""
+
+Values = dict[str, dict[str, Array]]
+
+
+def dispatch(case: Case, engine: Engine) -> Dispatch:
+    """The dispatch of one design."""
+    return dispatch_all([case], engine)[0]
+
+
+def dispatch_all(cases: Sequence[Case], engine: Engine) -> list[Dispatch]:
+    """The dispatches of several designs; each gets what it would get alone."""
+    found = {place: refused for place, case in enumerate(cases) if (refused := _refused(case)) is not None}
+    left = [place for place in range(len(cases)) if place not in found]
+    for (network, order), places in _alike(cases, left, engine).items():
+        ways = [_ways(network)[place] for place in order]
+        most = max(1, _MOST_CELLS // cases[0].system.horizon.steps)
+        for start in range(0, len(places), most):
+            chunk = places[start : start + most]
+            began = perf_counter()
+            values = _passed([cases[place] for place in chunk], network, ways)
+            seconds = (perf_counter() - began) / len(chunk)
+            for place, own in zip(chunk, values, strict=True):
+                found[place] = _judged(cases[place], network, own, seconds)
+    return [found[place] for place in range(len(cases))]
+
+
+def _refused(case: Case) -> Dispatch | None:
+    """Units that are switched on and off are not known to the rules yet."""
+    switched = [
+        name
+        for name, component in case.system.components.items()
+        if isinstance(component, Dispatchable)
+        and (
+            is_switched(component) or counts_starts(component) or component.ramp_fraction_per_hour is not None
+        )
+    ]
+    if not switched:
+        return None
+    message = f"rule_based keeps no minimum loads, starts or ramps, which {', '.join(switched)} has; use milp"
+    return Dispatch(case.system, Solution(Status.FAILED, message))
+
+
+def _alike(
+    cases: Sequence[Case], places: Sequence[int], engine: Engine
+) -> dict[tuple[Network, tuple[int, ...]], list[int]]:
+    """Places of designs that share a network and an order of its ways."""
+    groups: dict[tuple[Network, tuple[int, ...]], list[int]] = defaultdict(list)
+    reference = Means(engine.reference.numbers)
+    for place in places:
+        case = cases[place]
+        network = network_of(case.system)
+        order = order_of(_ways(network), network, Means(case.numbers, reference))
+        groups[network, order].append(place)
+    return groups
+
+
+_KNOWN_WAYS: dict[Network, tuple[Way, ...]] = {}
+
+
+def _ways(network: Network) -> tuple[Way, ...]:
+    if network not in _KNOWN_WAYS:
+        _KNOWN_WAYS[network] = ways_of(network)
+    return _KNOWN_WAYS[network]
+
+
+def _passed(cases: Sequence[Case], network: Network, ways: Sequence[Way]) -> list[Values]:
+    """The variables of designs that share a network and the order of its ways."""
+    system = cases[0].system
+    table = Table([case.numbers for case in cases], system.horizon.steps)
+    uppers = {
+        Flow(name, var.name): var.upper
+        for name, component in system.components.items()
+        for var in maths_of(component).variables(component)
+    }
+    limits = _limits(cases[0], network, table, uppers)
+    levels = [
+        level_of(store, table, uppers, system.horizon.step_hours, _feeders(network, store, table, uppers))
+        for store in network.stores
+    ]
+    results = Passage(network, ways, table, limits, levels, _kept(ways, levels, uppers)).run()
+    return [_values(case, network, {flow: series[place] for flow, series in results.items()})
+            for place, case in enumerate(cases)]  # fmt: skip
+
+
+def _kept(ways: Sequence[Way], levels: Sequence[Level], uppers: Mapping[Flow, str]) -> set[Flow]:
+    flows = {flow for way in ways for flow, _ in way.terms + way.counted}
+    flows |= {flow for level in levels for flow in (level.store.give, level.store.take) if flow.name}
+    not_served = {flow.component for flow in uppers if flow.name.startswith("unserved")}
+    return {
+        flow for flow in flows if flow in uppers or (flow.name == "served" and flow.component in not_served)
+    }
+
+
+def _limits(case: Case, network: Network, table: Table, uppers: Mapping[Flow, str]) -> dict[Flow, Rows]:
+    """The most that flows can be, for those that are not a store's."""
+    limits: dict[Flow, Rows] = {}
+    for source in network.sources:
+        if source.rank is not Give.STORED:
+            limits[source.flow] = table.rows(table.array(source.flow.component, uppers[source.flow]))
+    for unit in network.units:
+        limits[unit.flow] = table.rows(table.array(unit.flow.component, uppers[unit.flow]))
+    stored = {flow for store in network.stores for flow in (store.take, store.wish)}
+    for sink in network.sinks:
+        flow = sink.flows[0]
+        if flow in stored:
+            continue
+        if not sink.price:
+            (name,) = (key for key in case.numbers[flow.component] if key.startswith("demand_"))
+            limits[flow] = table.rows(table.array(flow.component, name))
+            continue
+        # What would have to be paid for is not sold.
+        pays = table.array(flow.component, sink.price) >= 0
+        limits[flow] = table.rows(np.where(pays, table.array(flow.component, uppers[flow]), 0.0))
+    return limits
+
+
+def _feeders(network: Network, store: Store, table: Table, uppers: Mapping[Flow, str]) -> Array:
+    """The most that can come to a storage in the last step from what is at its node, (n,)."""
+    node = next(sink.node for sink in network.sinks if store.take in sink.flows)
+    most = np.zeros(table.designs)
+    if any(source.node == node and source.rank is Give.BOUGHT for source in network.sources):
+        most += np.inf
+    for unit in network.units:
+        for end in unit.outputs:
+            if end.node == node:
+                limit = table.rows(table.array(unit.flow.component, uppers[unit.flow]))[-1]
+                most = most + limit * table.rows(table.product(end.ratio))[-1]
+    return most
+
+
+def _values(case: Case, network: Network, series: Mapping[Flow, Array]) -> Values:
+    """A design's variables, by component and name."""
+    signs = {Flow(store.component, store.level): store.sign for store in network.stores}
+    values: Values = {}
+    for name, component in case.system.components.items():
+        numbers, own = case.numbers[name], values.setdefault(name, {})
+        for var in maths_of(component).variables(component):
+            flow = Flow(name, var.name)
+            if flow in series:
+                own[var.name] = series[flow] if signs.get(flow, 1) > 0 else -series[flow]
+            elif var.name.startswith("unserved"):
+                own[var.name] = np.maximum(numbers[var.upper] - series[Flow(name, "served")], 0.0)
+            elif var.name not in {"monthly_peak_kw", "yearly_peak_kw"}:
+                own[var.name] = np.zeros(case.system.horizon.steps)
+        own |= _peaks(numbers, own)
+    return values
+
+
+def _peaks(numbers: Numbers, own: Mapping[str, Array]) -> dict[str, Array]:
+    peaks: dict[str, Array] = {}
+    if "all_steps" in numbers:
+        peaks["yearly_peak_kw"] = own["import_kw"].max(keepdims=True)
+    if "months" in numbers:
+        peaks["monthly_peak_kw"] = (numbers["months"] * own["import_kw"][:, None]).max(axis=0)
+        if "ratchet" in numbers:
+            peaks["monthly_peak_kw"] = np.maximum(
+                peaks["monthly_peak_kw"], numbers["ratchet"] * peaks["yearly_peak_kw"]
+            )
+    return peaks
+
+
+def _judged(case: Case, network: Network, values: Values, seconds: float) -> Dispatch:
+    numbers, missed = dict(case.numbers), []
+    for store in network.stores:
+        if store.cyclic:
+            level = float(values[store.component][store.level][-1])
+            off = level - float(numbers[store.component][store.lowest][-1])
+            capacity = float(numbers[store.component][store.highest].max())
+            if abs(off) > _EXACT * max(1.0, capacity):
+                numbers[store.component] = _ending_at(numbers[store.component], store, level)
+                missed.append((store, off))
+    message = "; ".join(["by rules", *(_told(store, off) for store, off in missed)])
+    amounts = {store.component: off for store, off in missed}
+    solution = Solution(
+        Status.FEASIBLE, message, values=values, solver_seconds=seconds, attempts=("rules",), missed=amounts
+    )
+    judged = judge(replace(case, numbers=numbers), solution)
+    if judged.status is Status.FAILED:
+        short = shortages(case.system, numbers, judged.solution.values, network)
+        if short:
+            message = "the rules leave a need unmet: " + "; ".join(short)
+            judged = replace(judged, solution=replace(judged.solution, message=message))
+    return judged
+
+
+def _told(store: Store, off: float) -> str:
+    unit = "m³" if store.level.endswith("_m3") else "kWh"
+    side = "above" if off > 0 else "below"
+    return f"{store.component} ends {abs(off):.3g} {unit} {side} the level at which it began"
+
+
+def _ending_at(numbers: Numbers, store: Store, level: float) -> Numbers:
+    """The parameters with the level that was reached in the place of the one at the end."""
+    changed: dict[str, Any] = dict(numbers)
+    for name in (store.lowest, store.highest):
+        changed[name] = numbers[name].copy()
+        changed[name][-1] = level
+    return MappingProxyType(changed)

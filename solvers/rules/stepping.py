@@ -1,0 +1,205 @@
+"""One pass over the steps, for many designs at once.
+
+In each step every flow begins at 0 with all its room, and the ways are followed in their order: each takes as much
+as the scarcest of its flows has room for. All nodes stay in balance, so only demands can be left short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solvers.maths import Array
+from solvers.rules.levels import Level
+from solvers.rules.network import Flow, Network
+from solvers.rules.tables import Rows, Table
+from solvers.rules.ways import Product, Way
+
+_BLOCK = 64
+"""Steps that are worked on together; their rows stay in the processor's cache."""
+NOTHING = 1e-9
+"""A flow up to this is no flow; it excludes no other."""
+
+
+@dataclass(frozen=True)
+class _Push:
+    """A way, ready to be followed.
+
+    Attributes:
+        barred: before it, the room of the first is taken wherever the second flows.
+        first: room of a flow that goes one to one with what arrives.
+        limits: rooms of the other flows, with how much of each goes with what arrives.
+        moves: room (or None) and place of the flow (or None), with how much of it goes with what arrives.
+    """
+
+    barred: tuple[tuple[Array, int], ...]
+    first: Array
+    limits: tuple[tuple[Array, Rows | None], ...]
+    moves: tuple[tuple[Array | None, int | None, Rows | None], ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is done in a step: which rooms are opened, and which ways are followed."""
+
+    opened: tuple[tuple[Array, Rows], ...]
+    pushes: tuple[_Push, ...]
+
+
+class Passage:
+    """The pass of n designs that share a network and an order of ways.
+
+    Args:
+        network: what the designs share.
+        ways: in their order.
+        table: the designs' parameters.
+        limits: rows of the most that each flow can be, for flows that are not a store's.
+        levels: the stores.
+        kept: flows that are told.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        ways: Sequence[Way],
+        table: Table,
+        limits: dict[Flow, Rows],
+        levels: Sequence[Level],
+        kept: Collection[Flow],
+    ) -> None:
+        self._ways, self._table, self._limits, self._levels = ways, table, limits, levels
+        shape = (table.designs,)
+        flows = {flow for way in ways for flow, _ in way.terms} | set(limits)
+        flows |= {flow for level in levels for flow in (level.store.give, level.store.take, level.store.wish)}
+        self._room = {flow: np.zeros(shape) for flow in sorted(flows)}
+        self._place = {flow: place for place, flow in enumerate(sorted(kept))}
+        self._rivals: dict[Flow, Flow] = {}
+        for one, other in network.rivals:
+            self._rivals |= {one: other, other: one}
+        amounts = {products for way in ways for _, products in way.terms + way.counted}
+        self._coefficients = {products: self._rows(products) for products in amounts}
+        self._alive = self._alive_ways()
+        self._plans: dict[bytes, _Plan] = {}
+        self._amount, self._part = np.empty(shape), np.empty(shape)
+        self._barred = np.empty(shape, dtype=bool)
+
+    def _rows(self, products: tuple[Product, ...]) -> Rows | None:
+        return None if products == ((),) else self._table.rows(self._table.sum_of(products))
+
+    def _alive_ways(self) -> Array:
+        """(T, ways), whether anything can go a way in a step: 1 or 0."""
+        steps = self._table.steps
+        alive = {flow: _positive(rows) for flow, rows in self._limits.items()}
+        for level in self._levels:
+            alive[level.store.wish] = np.array([wish is not None for wish in level.wish])
+            alive[level.store.take] = _positive(level.most_charge)
+            alive[level.store.give] = _positive(level.most_discharge or [np.zeros(1)] * steps)
+        columns = [np.logical_and.reduce([alive[flow] for flow, _ in way.terms]) for way in self._ways]
+        return np.array(columns).T.reshape(steps, len(self._ways))
+
+    def run(self) -> dict[Flow, Array]:
+        """The flows that are kept, and levels; each (n, T)."""
+        steps, designs = self._table.steps, self._table.designs
+        names = [*self._place, *(Flow(level.store.component, level.store.level) for level in self._levels)]
+        results = {name: np.empty((designs, steps)) for name in names}
+        buffers = {name: np.zeros((_BLOCK, designs)) for name in names}
+        for start in range(0, steps, _BLOCK):
+            stop = min(start + _BLOCK, steps)
+            for level in self._levels:
+                level.level = level.level.copy()
+            for buffer in buffers.values():
+                buffer.fill(0.0)
+            self._block(start, stop, buffers)
+            for name, buffer in buffers.items():
+                results[name][:, start:stop] = buffer[: stop - start].T
+        return results
+
+    def _block(self, start: int, stop: int, buffers: dict[Flow, Array]) -> None:
+        rows = [list(buffers[flow]) for flow in self._place]
+        levels = [list(buffers[Flow(level.store.component, level.store.level)]) for level in self._levels]
+        for step in range(start, stop):
+            used = [row[step - start] for row in rows]
+            plan = self._plan(step)
+            for room, limit in plan.opened:
+                np.copyto(room, limit[step])
+            for level in self._levels:
+                store = level.store
+                level.open(step, self._room[store.take], self._room[store.give], self._room[store.wish])
+            for push in plan.pushes:
+                self._follow(push, step, used)
+            for level, row in zip(self._levels, levels, strict=True):
+                take, give = self._place[level.store.take], self._place.get(level.store.give, 0)
+                level.close(used[take], used[give], row[step - start])
+
+    def _plan(self, step: int) -> _Plan:
+        alive = self._alive[step]
+        key = alive.tobytes()
+        if key not in self._plans:
+            ways = [way for way, is_alive in zip(self._ways, alive, strict=True) if is_alive]
+            self._plans[key] = self._planned(ways)
+        return self._plans[key]
+
+    def _planned(self, ways: Sequence[Way]) -> _Plan:
+        stores = [level.store for level in self._levels]
+        stored = {flow for store in stores for flow in (store.give, store.take, store.wish)}
+        flows = {flow for way in ways for flow, _ in way.terms}
+        opened = [(self._room[flow], self._limits[flow]) for flow in sorted(flows - stored)]
+        used_since: dict[Flow, bool] = {}
+        pushes = []
+        for way in ways:
+            barred = []
+            for flow, _ in way.terms:
+                rival = self._rivals.get(flow)
+                if rival is not None and used_since.get(rival):
+                    barred.append((self._room[flow], self._place[rival]))
+                    used_since[rival] = False
+            used_since |= dict.fromkeys((flow for flow, _ in way.terms), True)
+            pushes.append(self._pushed(way, tuple(barred)))
+        return _Plan(tuple(opened), tuple(pushes))
+
+    def _pushed(self, way: Way, barred: tuple[tuple[Array, int], ...]) -> _Push:
+        terms = [
+            (self._room[flow], self._place.get(flow), self._coefficients[products])
+            for flow, products in way.terms
+        ]
+        plain = next(place for place, (_, _, rows) in enumerate(terms) if rows is None)
+        limits = [(room, rows) for place, (room, _, rows) in enumerate(terms) if place != plain]
+        counted = [(None, self._place[flow], self._coefficients[products]) for flow, products in way.counted]
+        return _Push(barred, terms[plain][0], tuple(limits), (*terms, *counted))
+
+    def _follow(self, push: _Push, step: int, used: list[Array]) -> None:
+        for room, rival in push.barred:
+            np.greater(used[rival], NOTHING, out=self._barred)
+            np.copyto(room, 0.0, where=self._barred)
+        amount, part = self._amount, self._part
+        most = push.first
+        for room, rows in push.limits:
+            if rows is None:
+                np.minimum(most, room, out=amount)
+            else:
+                np.divide(room, rows[step], out=part)
+                np.minimum(most, part, out=amount)
+            most = amount
+        for left, place, rows in push.moves:
+            moved = amount if rows is None else np.multiply(amount, rows[step], out=part)
+            if left is not None:
+                np.subtract(left, moved, out=left)
+                if rows is not None:
+                    # What a ratio took may be more than there was by the last bit of a number.
+                    np.maximum(left, 0.0, out=left)
+            if place is not None:
+                np.add(used[place], moved, out=used[place])
+
+
+def _positive(rows: Rows) -> Array:
+    """(T,), whether any design has something in a step."""
+    known: dict[int, bool] = {}
+    found = []
+    for row in rows:
+        key = id(row)
+        if key not in known:
+            known[key] = bool((row > 0).any())
+        found.append(known[key])
+    return np.array(found)
