@@ -279,8 +279,8 @@ def _solve_with_binaries(
     """Solve with whole columns whole and with a binary for each step in `split`."""
     extended, first = with_binaries(program, split)
     start = None if best.x is None else _with_directions(best.x, split)
-    # Half the gap for the MILP, half for what repairing its solution may cost.
-    gap = mip_gap_fraction / 2 if split else mip_gap_fraction
+    # Half the gap for the MILP, half for what repairing its solution may cost; all of it while no step is split.
+    gap = mip_gap_fraction / 2 if any(steps.size for steps in split.values()) else mip_gap_fraction
     outcome = clock.count(
         highs.solve(
             extended,
