@@ -15,7 +15,7 @@ help:
 	@echo "make setup     only prepare $(VENV) with all that tests and examples need"
 	@echo "make test-all  the tests with the slow ones"
 	@echo "make lint      style and types"
-	@echo "make bench     measure beside peers and write docs/benchmarks.md (in .venv-bench)"
+	@echo "make bench     measure beside peers and write docs/benchmarks*.md (in .venv-bench)"
 
 setup: $(VENV)/.ready
 
@@ -55,8 +55,9 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: .venv-bench/.ready
-	@echo "Measuring beside peers: about six minutes; nothing else should run on this machine"
+	@echo "Measuring beside peers: about a quarter of an hour; nothing else should run on this machine"
 	@.venv-bench/bin/python -m benchmarks
+	@.venv-bench/bin/python -m benchmarks.database
 
 .venv-bench/.ready: requirements.txt benchmarks/requirements.txt pyproject.toml
 	@$(call make_venv,.venv-bench,-r requirements.txt -r benchmarks/requirements.txt)

@@ -102,7 +102,7 @@ def _loaded(texts: Sequence[str | None]) -> list[Any]:
 
 def _names(texts: Sequence[str | None]) -> list[list[str] | None]:
     """Names are the same in row after row."""
-    known = {text: None if text is None else json.loads(text) for text in set(texts)}
+    known: dict[str, list[str]] = {text: json.loads(text) for text in set(texts) if text is not None}
     return [None if text is None else list(known[text]) for text in texts]
 
 
