@@ -223,9 +223,6 @@ class Maths:
         exclusive: two variables that must not both be above 0 in a step, where both stand.
         optional: attributes that add terms to the equations where they are not 0.
         structural: attributes whose very values decide which equations there are, as a count of steps.
-        hand_on: which parameters of a window of steps [start, stop) depend on what was solved before it, and
-            with what value: from the whole horizon's parameters, the variables solved for the steps before
-            `start`, and the window.
     """
 
     numbers: Callable[[Any, Setting], dict[str, Any]]
@@ -235,9 +232,6 @@ class Maths:
     exclusive: tuple[str, str] | None = None
     optional: tuple[str, ...] = ()
     structural: tuple[str, ...] = ()
-    hand_on: Callable[[Numbers, Mapping[str, Array], slice], Mapping[str, Any]] = (
-        lambda _numbers, _values, _window: {}
-    )
 
     def numbers_of(self, component: Component, setting: Setting) -> Numbers:
         """The component's parameters as arrays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.commitment import chp_house
 from benchmarks.figures import Target, Timing, Workers
 from benchmarks.house import house
 from benchmarks.report import Findings, page
@@ -58,3 +59,12 @@ def test_few_designs_are_spread_over_the_study():
     few = week.few(3)
     assert [week.designs.index(design) for design in few] == [0, 10, 19]
     assert week.few(1000) == list(week.designs)
+
+
+def test_the_block_of_flats_over_some_hours_is_a_part_of_its_year():
+    (year, whole), (day, part) = chp_house(8760), chp_house(24, first_hour=100)
+    assert day.horizon.index[0] == year.horizon.index[100]
+    assert {name: values.size for name, values in part.items()} == dict.fromkeys(whole, 24)
+    assert all((values == whole[name][100:124]).all() for name, values in part.items())
+    chp = year.components["chp"]
+    assert (chp.min_load_fraction, chp.start_up_cost_eur, chp.min_up_time_hours) == (0.5, 1.0, 4.0)
