@@ -120,7 +120,7 @@ def _passed(cases: Sequence[Case], network: Network, ways: Sequence[Way]) -> lis
 
 
 def _kept(ways: Sequence[Way], levels: Sequence[Level], uppers: Mapping[Flow, str]) -> set[Flow]:
-    flows = {flow for way in ways for flow, _ in way.terms + way.counted}
+    flows = {flow for way in ways for flow, _ in way.terms + way.counted + way.spared}
     flows |= {flow for level in levels for flow in (level.store.give, level.store.take) if flow.name}
     not_served = {flow.component for flow in uppers if flow.name.startswith("unserved")}
     return {

@@ -55,6 +55,8 @@ class Take(IntEnum):
     """What a car needs for its next trip, what a shiftable demand has wished, what a storage lacks."""
     STORE = 2
     SELL = 3
+    SPARE = 4
+    """What comes out beside takes the place of what has been bought in the same step."""
 
 
 class Flow(NamedTuple):

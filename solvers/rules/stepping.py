@@ -32,12 +32,14 @@ class _Push:
         first: room of a flow that goes one to one with what arrives.
         limits: rooms of the other flows, with how much of each goes with what arrives.
         moves: room (or None) and place of the flow (or None), with how much of it goes with what arrives.
+        spared: room and place of flows that are lowered again, with how much.
     """
 
     barred: tuple[tuple[Array, int], ...]
     first: Array
     limits: tuple[tuple[Array, Rows | None], ...]
     moves: tuple[tuple[Array | None, int | None, Rows | None], ...]
+    spared: tuple[tuple[Array, int, Rows | None], ...]
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Passage:
         self._rivals: dict[Flow, Flow] = {}
         for one, other in network.rivals:
             self._rivals |= {one: other, other: one}
-        amounts = {products for way in ways for _, products in way.terms + way.counted}
+        amounts = {products for way in ways for _, products in way.terms + way.counted + way.spared}
         self._coefficients = {products: self._rows(products) for products in amounts}
         self._alive = self._alive_ways()
         self._plans: dict[bytes, _Plan] = {}
@@ -167,7 +169,11 @@ class Passage:
         plain = next(place for place, (_, _, rows) in enumerate(terms) if rows is None)
         limits = [(room, rows) for place, (room, _, rows) in enumerate(terms) if place != plain]
         counted = [(None, self._place[flow], self._coefficients[products]) for flow, products in way.counted]
-        return _Push(barred, terms[plain][0], tuple(limits), (*terms, *counted))
+        spared = [
+            (self._room[flow], self._place[flow], self._coefficients[products])
+            for flow, products in way.spared
+        ]
+        return _Push(barred, terms[plain][0], tuple(limits), (*terms, *counted), tuple(spared))
 
     def _follow(self, push: _Push, step: int, used: list[Array]) -> None:
         for room, rival in push.barred:
@@ -182,6 +188,10 @@ class Passage:
                 np.divide(room, rows[step], out=part)
                 np.minimum(most, part, out=amount)
             most = amount
+        for _, spare, rows in push.spared:
+            there = used[spare] if rows is None else np.divide(used[spare], rows[step], out=part)
+            np.minimum(most, there, out=amount)
+            most = amount
         for left, place, rows in push.moves:
             moved = amount if rows is None else np.multiply(amount, rows[step], out=part)
             if left is not None:
@@ -191,6 +201,11 @@ class Passage:
                     np.maximum(left, 0.0, out=left)
             if place is not None:
                 np.add(used[place], moved, out=used[place])
+        for bought, spare, rows in push.spared:
+            moved = amount if rows is None else np.multiply(amount, rows[step], out=part)
+            np.add(bought, moved, out=bought)
+            np.subtract(used[spare], moved, out=used[spare])
+            np.maximum(used[spare], 0.0, out=used[spare])
 
 
 def _positive(rows: Rows) -> Array:

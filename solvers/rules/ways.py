@@ -9,9 +9,10 @@ First come first served, in this order:
 1. demands: from free sources, from storages, from what is bought
 2. wishes (what a car needs for its next trip, what a shiftable demand has wished, what a storage lacks): from free
    sources, from storages (not for storages), from what is bought
-3. storages, from free sources, where what is stored is worth more than what it could be sold for
-4. sales, from free sources
-5. storages, from free sources, where selling is worth more
+3. demands and wishes again, with what comes out beside being sold
+4. storages, from free sources, where what is stored is worth more than what it could be sold for
+5. sales, from free sources
+6. storages, from free sources, where selling is worth more
 
 and what is left of free sources is curtailed. Free and stored energy takes the way through the fewest units first,
 then that which loses least. What is bought takes the cheapest way, by the means of prices and efficiencies over
@@ -54,6 +55,7 @@ class Way:
         costs: what each unit at the sink costs, as (component, name of a price, sum of products).
         beside: sinks that must take what comes out beside, and how much.
         others: sources of what is taken beside.
+        spared: flows that the way lowers again.
     """
 
     source: Source
@@ -64,6 +66,7 @@ class Way:
     costs: tuple[tuple[str, str, tuple[Product, ...]], ...] = ()
     beside: tuple[tuple[Sink, Product], ...] = ()
     others: tuple[Source, ...] = ()
+    spared: Terms = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class _Part:
     costs: tuple[tuple[str, str, Product], ...] = ()
     beside: tuple[tuple[Sink, Product], ...] = ()
     others: tuple[Source, ...] = ()
+    spared: tuple[tuple[Flow, Product], ...] = ()
 
 
 _EndT = TypeVar("_EndT", Source, Sink)
@@ -89,7 +93,9 @@ class _Places:
 
     def __init__(self, network: Network) -> None:
         self.sources: Mapping[str, list[Source]] = _by_node(network.sources)
-        self.sinks: Mapping[str, list[Sink]] = _by_node(network.sinks)
+        bought = [source for source in network.sources if source.rank is Give.BOUGHT]
+        spare = [Sink((source.flow,), source.node, Take.SPARE, source.price) for source in bought]
+        self.sinks_beside: Mapping[str, list[Sink]] = _by_node([*network.sinks, *spare])
         self.units: dict[str, list[tuple[Unit, End]]] = defaultdict(list)
         for unit in network.units:
             for end in unit.outputs:
@@ -107,6 +113,7 @@ def ways_of(network: Network) -> tuple[Way, ...]:
     """All ways of a network, in no order of merit."""
     places = _Places(network)
     giving_back = {source.flow.component for source in network.sources if source.rank is Give.STORED}
+    apart = [*network.rivals, *((store.give, store.take) for store in network.stores)]
     found: set[frozenset[object]] = set()
     ways: list[Way] = []
     for sink in sorted(network.sinks, key=lambda sink: sink.rank):
@@ -114,8 +121,10 @@ def ways_of(network: Network) -> tuple[Way, ...]:
         for part, source in _supplies(places, begin, most_units=len(places.units)):
             if _is_allowed(source, sink, giving_back):
                 way = _way(part, source, sink)
-                same: frozenset[object] = frozenset(dict(way.terms) if way.beside else way.terms)
-                if same not in found:
+                flows, spared = dict(way.terms), dict(way.spared)
+                same: frozenset[object] = frozenset((*flows, *way.spared) if way.beside else way.terms)
+                clash = any(one in flows and other in flows for one, other in apart) or flows.keys() & spared
+                if same not in found and not clash:
                     found.add(same)
                     ways.append(way)
     return tuple(ways)
@@ -164,7 +173,7 @@ def _before(places: _Places, part: _Part, unit: Unit, end: End) -> Iterator[_Par
         costs=(*part.costs, (unit.flow.component, unit.price, run)) if unit.price else part.costs,
     )
     others = [other for other in unit.outputs if other is not end]
-    taken = [[(other, sink) for sink in places.sinks.get(other.node, ())] for other in others]
+    taken = [[(other, sink) for sink in places.sinks_beside.get(other.node, ())] for other in others]
     got = [list(_got(places, other, run + other.ratio, part.visited)) for other in beside]
     for sinks, supplies in product(product(*taken), product(*got)):
         yield _with_beside(longer, run, sinks, supplies)
@@ -183,9 +192,11 @@ def _with_beside(
     terms, counted, costs, beside, others = (
         list(part.terms), list(part.counted), list(part.costs), list(part.beside), list(part.others),
     )  # fmt: skip
+    spared = list(part.spared)
     for end, sink in sinks:
         amount = run + end.ratio
-        terms += [(flow, amount) for flow in sink.flows]
+        side = spared if sink.rank is Take.SPARE else terms
+        side += [(flow, amount) for flow in sink.flows]
         counted += [(flow, amount) for flow in end.also]
         beside.append((sink, amount))
     for supply, source in supplies:
@@ -193,6 +204,7 @@ def _with_beside(
         costs += [*supply.costs, *_cost(source, supply.need)]
         counted += supply.counted
         beside += supply.beside
+        spared += supply.spared
         others += [*supply.others, source]
     return replace(
         part,
@@ -201,6 +213,7 @@ def _with_beside(
         costs=tuple(costs),
         beside=tuple(beside),
         others=tuple(others),
+        spared=tuple(spared),
     )
 
 
@@ -223,6 +236,7 @@ def _way(part: _Part, source: Source, sink: Sink) -> Way:
         tuple((component, price, (_simple(amount),)) for component, price, amount in costs),
         tuple((taker, _simple(amount)) for taker, amount in part.beside),
         part.others,
+        _summed(part.spared),
     )
 
 
@@ -302,11 +316,11 @@ def order_of(ways: Sequence[Way], network: Network, means: Means) -> tuple[int, 
     }
 
     def key(place: int) -> tuple[float, ...]:
-        way, take = ways[place], way_rank(ways[place])
+        way, take = ways[place], _turn_of(ways[place])
         if way.sink.rank is Take.STORE and way.sink.flows[0] in efficiency and way.sink.node in needed:
             worth = needed[way.sink.node] * efficiency[way.sink.flows[0]]
             lost = earned.get(way.source.flow, 0.0) * means.amount(dict(way.terms)[way.source.flow])
-            take += 2 * (worth < lost)
+            take = max(take, _LAST * (worth < lost))
         beside = sum(source.rank for source in way.others)
         if way.source.rank is Give.BOUGHT:
             return (take, way.source.rank, round(costs[place], _EQUAL), way.units, beside, place)
@@ -316,9 +330,17 @@ def order_of(ways: Sequence[Way], network: Network, means: Means) -> tuple[int, 
     return tuple(sorted(range(len(ways)), key=key))
 
 
-def way_rank(way: Way) -> int:
-    """Demands, wishes, storages, sales."""
-    return int(way.sink.rank)
+_LAST = 6
+"""The turn of storages that had better sell."""
+
+
+def _turn_of(way: Way) -> int:
+    """When a way is due, by the list above."""
+    rank = way.sink.rank
+    if rank > Take.WISH:
+        return 4 if rank is Take.STORE else 5
+    sells = any(sink.rank is Take.SELL for sink, _ in way.beside)
+    return 3 if sells else 1 + rank
 
 
 def _bought_at(network: Network, means: Means) -> dict[str, float]:
