@@ -120,10 +120,8 @@ class Weather(ABC):
 
     def moments_of_sun(self, steps: Steps) -> pd.DatetimeIndex:
         """When the irradiance of steps is looked at: the middle, or for its own the moment that the file tells."""
-        is_told = self.sun_minute is not None and steps.is_on(self.grid)
-        return steps.shifted(
-            self.sun_minute if is_told and self.sun_minute is not None else steps.minutes / 2
-        )
+        minute = self.sun_minute if steps.is_on(self.grid) else None
+        return steps.shifted(steps.minutes / 2 if minute is None else minute)
 
     def over(self, steps: Steps, work_out: Callable[[Steps], FloatArray], *, resample: bool) -> FloatArray:
         """A profile over steps, worked out on the rows' own steps or on parts common to both (T1).
