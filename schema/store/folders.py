@@ -82,6 +82,9 @@ class Folder(Protocol):
             FileNotFoundError: there is no such file, or the folder was never written to its end.
         """
 
+    def folders(self) -> list[str]:
+        """The names of the folders in it, sorted; none where it is not there."""
+
     def remove(self) -> None:
         """Remove the folder and all that lies below it, if it is there."""
 
@@ -139,6 +142,13 @@ class DiskFolder:
     def open(self, name: str) -> IO[bytes]:
         return (self.path / name).open("rb", buffering=0)
 
+    def folders(self) -> list[str]:
+        if not self.path.is_dir() or self.path.is_symlink():
+            return []
+        return sorted(
+            inner.name for inner in self.path.iterdir() if inner.is_dir() and not inner.is_symlink()
+        )
+
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -183,6 +193,16 @@ class RemoteFolder:
             # No read-ahead: a week of one column would fetch the whole file.
             opened: IO[bytes] = self.files.open(f"{self.path}/{name}", "rb", cache_type="none")
             return opened
+
+    def folders(self) -> list[str]:
+        with _as_os_errors():
+            try:
+                found = self.files.ls(self.path, detail=True)
+            except FileNotFoundError:
+                return []
+        return sorted(
+            inner["name"].rstrip("/").rpartition("/")[2] for inner in found if inner["type"] == "directory"
+        )
 
     def remove(self) -> None:
         with _as_os_errors(), suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The index made anew from the run folders alone.
+"""The index made anew from the run folders alone, in the results folder and where time series go.
 
 A folder tells its evaluation (`simulation_config.json`, `kpis.json`) and, in `record`, what the database knew when
 it was written: the study, and the evaluation if it had been settled. Evaluations that kept no files are lost
@@ -12,17 +12,18 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schema.errors import Finding, InputError
 from schema.store import queries
 from schema.store.database import FILE_NAME, LOCKS_FOLDER, RUNS_FOLDER
 from schema.store.errors import StoreError
+from schema.store.folders import COMMIT_MARK, SERIES_VARIABLE, Place, folder_at, series_place
 from schema.store.locks import waited_for
 from schema.store.records import (
     Evaluation,
@@ -101,17 +102,18 @@ def rebuild(results_dir: Path) -> Rebuilt:
         message = "there is no such folder: name the results folder"
         raise InputError(Finding(str(results_dir), "--results", "nothing", "a folder", message))
     _require_quiet(results_dir)
+    found = _found([results_dir, series_place(results_dir)])
     new = results_dir / f".rebuilding.{secrets.token_hex(4)}"
     studies, runs, unreadable = 0, 0, []
     try:
         with Store.open(new) as store:
             require_file(store)
-            for study_id, folders in _studies(results_dir):
-                taken = [run for run in folders if adopt(store, run)]
-                unreadable += [str(run.relative_to(results_dir)) for run in folders if run not in taken]
+            for study_id, its_runs in found.items():
+                taken = [run for run in its_runs if _adopted(store, run)]
+                unreadable += [run.base for run in its_runs if run not in taken]
                 studies, runs = studies + bool(taken), runs + len(taken)
                 if taken:
-                    settle_study(store, study_id, taken)
+                    _settle(store, study_id, taken)
             # All of it in one file.
             store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return Rebuilt(studies, runs, _put_in_place(results_dir, new / FILE_NAME), tuple(unreadable))
@@ -132,31 +134,86 @@ def require_file(store: Store) -> None:
 
 
 def run_folders(results_dir: Path) -> Iterator[Path]:
-    """Every folder that bears the name of a run, by study and run."""
-    for _, folders in _studies(results_dir):
-        yield from folders
+    """Every folder in the results folder that bears the name of a run, by study and run."""
+    for run in _runs(results_dir):
+        yield results_dir / run.base
 
 
 def adopt(store: Store, folder: Path) -> bool:
     """Record the run that a folder tells; False where it tells none that can be understood."""
-    study_id, run_id = folder.parent.name, folder.name
+    return _adopted(store, _Run(folder.parents[2], folder.parent.name, folder.name))
+
+
+# -- from a folder
+
+
+class _Run(NamedTuple):
+    place: Place
+    study_id: str
+    run_id: str
+
+    @property
+    def base(self) -> str:
+        """Where its files lie, as recorded."""
+        way = f"{RUNS_FOLDER}/{self.study_id}/{self.run_id}"
+        return way if isinstance(self.place, Path) else f"{self.place}/{way}"
+
+    def read(self, name: str) -> dict[str, Any]:
+        with folder_at(self.place, RUNS_FOLDER, self.study_id, self.run_id).open(name) as file:
+            told = json.loads(file.read())
+        if not isinstance(told, dict):
+            raise TypeError(f"{name} holds no object")
+        return told
+
+
+def _found(places: Iterable[Place]) -> dict[str, list[_Run]]:
+    """All runs at some places, by study and run; one that is at several is taken from the last.
+
+    Raises:
+        InputError: a place cannot be read.
+    """
+    found: dict[str, dict[str, _Run]] = {}
+    for place in places:
+        try:
+            for run in _runs(place):
+                found.setdefault(run.study_id, {})[run.run_id] = run
+        except OSError as error:
+            message = f"the runs in {place} cannot be listed ({error}): see that it can be reached"
+            finding = Finding("", SERIES_VARIABLE, str(place), "a place that can be read", message)
+            raise InputError(finding) from error
+    return {study_id: [runs[run_id] for run_id in sorted(runs)] for study_id, runs in sorted(found.items())}
+
+
+def _runs(place: Place) -> Iterator[_Run]:
+    for study_id in _slugs(folder_at(place, RUNS_FOLDER).folders(), check_study_id):
+        for run_id in _slugs(folder_at(place, RUNS_FOLDER, study_id).folders(), check_run_id):
+            yield _Run(place, study_id, run_id)
+
+
+def _slugs(names: Iterable[str], check: Callable[[str], str]) -> Iterator[str]:
+    for name in names:
+        with suppress(InputError):
+            yield check(name)
+
+
+def _adopted(store: Store, run: _Run) -> bool:
     try:
-        config, kpis = (_object(folder / name) for name in ("simulation_config.json", "kpis.json"))
-        evaluation = _evaluation(study_id, run_id, config, kpis)
+        config, kpis = run.read("simulation_config.json"), run.read(COMMIT_MARK)
+        evaluation = _evaluation(run, config, kpis)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
-    if store.study(study_id) is None:
-        store.create_study(_study(study_id, config))
+    if store.study(run.study_id) is None:
+        store.create_study(_study(run.study_id, config))
     store.record([evaluation])
     return True
 
 
-def settle_study(store: Store, study_id: str, folders: list[Path]) -> None:
+def _settle(store: Store, study_id: str, runs: Sequence[_Run]) -> None:
     """Give a rebuilt study its status, and the front that its runs were on."""
-    records = [_record(_object(folder / "simulation_config.json")) for folder in folders]
+    records = [_record(run.read("simulation_config.json")) for run in runs]
     marked = [
-        folder.name
-        for folder, record in zip(folders, records, strict=True)
+        run.run_id
+        for run, record in zip(runs, records, strict=True)
         if (record.get("evaluation") or {}).get("is_pareto_optimal")
     ]
     if marked:
@@ -166,32 +223,6 @@ def settle_study(store: Store, study_id: str, folders: list[Path]) -> None:
     content = (study.get("metadata_json") or {}).get("content") or {}
     likely: StudyStatus = "failed" if content.get("timeseries") == "all" else "completed"
     store.finish_study(study_id, _ENDS.get(study.get("status") or "", likely))
-
-
-# -- from a folder
-
-
-def _studies(results_dir: Path) -> Iterator[tuple[str, list[Path]]]:
-    for study in _slugs(results_dir / RUNS_FOLDER, check_study_id):
-        folders = list(_slugs(study, check_run_id))
-        if folders:
-            yield study.name, folders
-
-
-def _slugs(folder: Path, check: Any) -> Iterator[Path]:
-    if not folder.is_dir() or folder.is_symlink():
-        return
-    for inner in sorted(folder.iterdir()):
-        with suppress(InputError):
-            if inner.is_dir() and not inner.is_symlink() and check(inner.name):
-                yield inner
-
-
-def _object(file: Path) -> dict[str, Any]:
-    told = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(told, dict):
-        raise TypeError(f"{file.name} holds no object")
-    return told
 
 
 def _record(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -215,7 +246,7 @@ def _study(study_id: str, config: Mapping[str, Any]) -> NewStudy:
     )
 
 
-def _evaluation(study_id: str, run_id: str, config: Mapping[str, Any], kpis: Mapping[str, Any]) -> Evaluation:
+def _evaluation(run: _Run, config: Mapping[str, Any], kpis: Mapping[str, Any]) -> Evaluation:
     record = _record(config)
     known = record.get("evaluation") or {}
     numbers = {name: finite(value) for name, value in kpis.items() if isinstance(value, int | float)}
@@ -225,7 +256,7 @@ def _evaluation(study_id: str, run_id: str, config: Mapping[str, Any], kpis: Map
     system = config.get("system") or {}
     moment = config.get("timestamp")
     made = Evaluation(
-        study_id,
+        run.study_id,
         int(config["evaluation_number"]),
         parameters=dict(config["parameters"]),
         status="success",  # only what was solved keeps files
@@ -240,11 +271,11 @@ def _evaluation(study_id: str, run_id: str, config: Mapping[str, Any], kpis: Map
         evaluation_time_seconds=known.get("evaluation_time_seconds"),
         solver_time_seconds=known.get("solver_time_seconds"),
         started_at=datetime.fromisoformat(moment) if isinstance(moment, str) else None,
-        files=_files(study_id, run_id),
+        files=RunFiles(run.base, *(f"{run.base}/{name}" for name in SERIES_FILES)),
         metadata=known.get("metadata_json") or _imported(config),
     )
-    if made.run_id != run_id:
-        raise ValueError(f"{run_id} says that it is {made.run_id}")
+    if made.run_id != run.run_id:
+        raise ValueError(f"{run.run_id} says that it is {made.run_id}")
     return made
 
 
@@ -266,11 +297,6 @@ def _scored(study: Mapping[str, Any], kpis: Mapping[str, float | None]) -> dict[
 
 def _imported(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"imported": config["imported"]} if "imported" in config else {}
-
-
-def _files(study_id: str, run_id: str) -> RunFiles:
-    place = f"{RUNS_FOLDER}/{study_id}/{run_id}"
-    return RunFiles(place, *(f"{place}/{name}" for name in SERIES_FILES))
 
 
 # -- the file

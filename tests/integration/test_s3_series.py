@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 from schema.errors import InputError
+from schema.store import queries
+from schema.store.rebuild import rebuild
 from schema.store.records import Evaluation, NewStudy
 from schema.store.store import Store
 from schema.store.timeseries import place_of, read_details, read_series, remove_series, write_run
@@ -171,6 +173,49 @@ def test_deleting_a_study_deletes_its_objects_too(storage, flows, tmp_path):
         store.delete_study("house")
     assert {path.split("/")[-3] for path in storage.find("results/energy")} == {"house_2"}
     remove_series(PLACE, "house_2")
+
+
+def test_the_index_is_made_anew_from_runs_in_a_bucket_and_in_the_folder(
+    storage, flows, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ECOSYSTEMISER_SERIES", PLACE)
+    for number, place in enumerate([tmp_path, PLACE, PLACE]):
+        config = {
+            "evaluation_number": number,
+            "parameters": {"pv.capacity_kw": number},
+            "system_id": "house",
+            "timesteps": 24,
+            "solver": {"method": "milp"},
+        }
+        given = {"place": place, "run": ("house", f"house-000000{number}"), "config": config}
+        write(flows.iloc[:24], **given, kpis={"total_cost": 1.0 + number})
+    storage.rm_file(f"{PLACE}/simulation_runs/house/house-0000002/kpis.json")
+    done = rebuild(tmp_path)
+    unfinished = f"{PLACE}/simulation_runs/house/house-0000002"
+    assert (done.studies, done.runs, done.unreadable) == (1, 2, (unfinished,))
+    with Store.open(tmp_path, read_only=True) as made:
+        paths = {
+            row["run_id"]: (row["total_cost"], row["results_path"])
+            for row in queries.fetch(made.connection, "SELECT * FROM simulation_runs", [])
+        }
+    assert paths == {
+        "house-0000000": (1.0, "simulation_runs/house/house-0000000"),
+        "house-0000001": (2.0, f"{PLACE}/simulation_runs/house/house-0000001"),
+    }
+    remove_series(PLACE, "house")
+
+
+def test_the_index_is_not_made_anew_where_the_runs_cannot_be_listed(storage, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECOSYSTEMISER_SERIES", PLACE)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "no-url")
+    s3fs.S3FileSystem.clear_instance_cache()
+    try:
+        with pytest.raises(InputError, match="cannot be listed") as raised:
+            rebuild(tmp_path)
+    finally:
+        s3fs.S3FileSystem.clear_instance_cache()
+    assert SECRET not in str(raised.value)
+    assert not list(tmp_path.glob("*.sqlite"))
 
 
 def test_a_bucket_that_is_not_there_is_told_and_not_made(storage, flows):
