@@ -153,6 +153,16 @@ def test_a_line_holds_whatever_its_bends_and_the_price_of_what_goes_in(heat, gas
     assert run.flows["unit.input_kw"] == pytest.approx([gas])
 
 
+def test_a_line_is_relative_to_a_cop_that_changes_with_each_step():
+    pump = {"type": "heat_pump", "capacity_kw": 10, "cop": {"profile": "cop"}, "min_load_fraction": 0.5}
+    horizon = {"start": "2019-01-01T00:00", "steps": 2}
+    grid = {"type": "grid", "import_price_eur_per_kwh": 0.3}
+    parts = {"grid": grid, "pump": pump | {"part_load": LINE}, "heat": HEAT}
+    system = System.model_validate({"system": "cellar", "horizon": horizon, "components": parts})
+    run = Dispatcher(system, {"heat": np.array([5.0, 10]), "cop": np.array([2.0, 4])}, EXACT).dispatch()
+    assert run.flows["pump.electricity_kw"] == pytest.approx([5 / 2 / 0.8, 10 / 4])
+
+
 def test_a_cogeneration_unit_s_line_is_of_both_of_its_yields():
     chp = {
         "type": "chp",
