@@ -61,6 +61,12 @@ class Site:
     longitude_deg: float
     altitude_m: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not (abs(self.latitude_deg) <= 90 and abs(self.longitude_deg) <= 180):
+            raise ValueError(
+                f"there is no place at {self.latitude_deg:g}° north, {self.longitude_deg:g}° east"
+            )
+
 
 @dataclass(frozen=True)
 class Plane:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from datetime import timezone as tz
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,12 @@ def _read_table(path: Path, name: str, steps: Steps, timezone: str | None) -> Me
     return MeasuredWeather(table=table, times=times, own_grid=grid_of(table, times, steps, "weather"))
 
 
+def _utc_offset(hours: float) -> timedelta:
+    if not -14 <= hours <= 14:
+        raise ValueError(f"its time zone is {hours:g} hours from UTC")
+    return timedelta(hours=hours)
+
+
 def _read_tmy3(path: Path, name: str) -> TypicalYear:
     import pandas as pd
     from pvlib.iotools import read_tmy3
@@ -155,7 +162,7 @@ def _read_tmy3(path: Path, name: str) -> TypicalYear:
     with _told_as("TMY3", name):
         data, station = read_tmy3(path, coerce_year=2001, map_variables=True)
         site = Site(float(station["latitude"]), float(station["longitude"]), float(station["altitude"]))
-        utc_offset = timedelta(hours=float(station["TZ"]))
+        utc_offset = _utc_offset(float(station["TZ"]))
         data["pressure"] *= 100.0  # mbar to Pa
         begins = pd.DatetimeIndex(data.index).tz_localize(None) - pd.Timedelta(hours=1)
     # The station's line and the titles come first.
@@ -206,7 +213,7 @@ def _read_epw(path: Path, name: str, head: list[str]) -> TypicalYear:
         with path.open(encoding="utf-8-sig", errors="replace") as lines:
             data, station = read_epw(lines, coerce_year=_SOME_LEAP_YEAR)
         site = Site(station["latitude"], station["longitude"], station["altitude"])
-        utc_offset = timedelta(hours=station["TZ"])
+        utc_offset = _utc_offset(station["TZ"])
     told = re.search(r"Irradiance Time Offset \(h\): *(-?[\d.]+)", "".join(head[:_EPW_HEADER_LINES]))
     table = Table(
         name,
@@ -236,23 +243,27 @@ def _read_pvgis_csv(path: Path, name: str, head: list[str]) -> Weather:
     with _told_as("PVGIS", name):
         if not titles:
             raise ValueError("there is no line of titles that begins with 'time'")
-        _refuse_broken_lines(path, name, number, len(line.split(",")))
+        _refuse_broken_lines(path, name, number, len(line.split(",")), hours=8760 if is_typical else None)
         reader = read_pvgis_tmy if is_typical else read_pvgis_hourly
         data, station = reader(path, pvgis_format="csv", map_variables=True)
         return _pvgis(name, data, station, number + 1)
 
 
-def _refuse_broken_lines(path: Path, name: str, title_line: int, fields: int) -> None:
-    """Refuse a PVGIS table with lines that are not `time, number, number, …`, which pvlib would not place."""
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    wrong = []
-    for number, line in enumerate(lines[title_line:], start=title_line + 1):
-        cells = line.split(",")
-        if not line.strip():
-            break
-        is_row = len(cells) == fields and re.fullmatch(r"\d{8}:\d{4}", cells[0])
-        if not (is_row and all(map(_is_number, cells[1:]))):
-            wrong.append((number, line))
+def _refuse_broken_lines(path: Path, name: str, title_line: int, fields: int, hours: int | None) -> None:
+    """Refuse a PVGIS table with lines that are not `time, number, …`, or too few: pvlib would not say where."""
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()[title_line:]
+    rows = list(takewhile(str.strip, lines))
+    wrong = [(n, row) for n, row in enumerate(rows, title_line + 1) if not _is_pvgis_row(row, fields)]
+    if not wrong and hours is not None and len(rows) != hours:
+        raise Refusal(
+            Fault(
+                "weather",
+                f"{len(rows)} rows",
+                f"the {hours} hours of a year",
+                f"{name}, line {title_line + len(rows) + 1}: the table ends after {len(rows)} rows, and a typical "
+                f"year has {hours}; take the file anew",
+            )
+        )
     if wrong:
         number, line = wrong[0]
         more = f" (and {len(wrong) - 1} more lines)" if len(wrong) > 1 else ""
@@ -267,12 +278,13 @@ def _refuse_broken_lines(path: Path, name: str, title_line: int, fields: int) ->
         )
 
 
-def _is_number(cell: str) -> bool:
+def _is_pvgis_row(row: str, fields: int) -> bool:
+    time, *cells = row.split(",")
     try:
-        float(cell)
+        list(map(float, cells))
     except ValueError:
         return False
-    return True
+    return len(cells) == fields - 1 and re.fullmatch(r"\d{8}:\d{4}", time) is not None
 
 
 def _read_pvgis_json(path: Path, name: str) -> Weather:

@@ -337,6 +337,13 @@ def test_a_broken_line_of_a_pvgis_file_is_told(folder, row, told):
     assert told in message
 
 
+def test_a_pvgis_year_that_ends_too_early_is_told_with_its_line(folder):
+    lines = pvgis_lines()
+    message = broken(folder, "short.csv", lines[:1000] + lines[lines.index("") :])
+    assert "short.csv, line 1001: the table ends after" in message
+    assert "a typical year has 8760" in message
+
+
 def test_a_pvgis_year_with_hours_in_another_order_is_told_with_its_line(folder):
     lines = pvgis_lines()
     lines[20], lines[21] = lines[21], lines[20]
@@ -352,13 +359,16 @@ def test_a_pvgis_year_with_hours_in_another_order_is_told_with_its_line(folder):
         ("d.json", '{"outputs":', "cannot be read as PVGIS: Expecting value: line 1"),
         ("e.epw", "temp_air\n5\n", "cannot be read as EPW: its first line does not begin with LOCATION"),
         ("f.epw", "LOCATION,Berlin\n", "cannot be read as EPW"),
+        ("j.epw", "LOCATION,X,-,X,X,1,95.0,13.0,1.0,40\n", "there is no place at 95° north"),
+        ("k.epw", "LOCATION,X,-,X,X,1,52.0,13.0,20,40\n", "its time zone is 20 hours from UTC"),
         ("g.csv", "Latitude (decimal degrees): 45.000\nx\n", "no line of titles that begins with 'time'"),
         ("h.csv", "", "cannot be read as CSV"),
         ("i.csv", "723170,X\nDate (MM/DD/YYYY),Time (HH:MM)\n", "cannot be read as TMY3"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_told(folder, name, content, told):
-    (folder / name).write_text(content)
+    whole = [content.strip(), *epw_lines()[1:]] if "LOCATION,X" in content else [content]
+    (folder / name).write_text("\n".join(whole))
     assert told in refused(folder, COP | {"weather": name}).message
 
 
