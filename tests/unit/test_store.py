@@ -121,6 +121,16 @@ def test_of_equally_good_designs_the_one_with_the_lowest_id_is_the_best(store):
     assert best() == "house-0000000"
 
 
+def test_a_cell_that_is_no_json_is_not_read_together_with_its_neighbours(store):
+    store.record([evaluation(0, 5.0), evaluation(1, 1.0)])
+    for number, text in enumerate(["[1", "2]"]):
+        store.connection.execute(
+            "UPDATE study_runs SET metadata_json = ? WHERE run_id = ?", [text, f"house-000000{number}"]
+        )
+    with pytest.raises(ValueError, match="delimiter"):
+        queries.evaluations(store.connection, "house")
+
+
 def test_a_failure_has_no_fitness(store):
     with pytest.raises(ValueError, match="no fitness"):
         evaluation(0, status="failed", fitness=1e9)
