@@ -231,6 +231,8 @@ def reasons(store: Store, study_id: str) -> list[str]:
 
 # -- pictures
 
+PICTURES = ("front", "convergence", "distribution", "sensitivity", "sweep")
+
 
 def draw(store: Store, study_id: str) -> dict[str, Path]:
     """Draw what the study has into its folder of pictures.
@@ -238,22 +240,22 @@ def draw(store: Store, study_id: str) -> dict[str, Path]:
     Raises:
         InputError: the folder cannot be written.
     """
+    from ecosystemiser.analysis_pictures import distribution_picture, sensitivity_picture, sweep_picture
     from tasks import render
 
-    folder = picture_folder(store.results_dir, study_id)
-    drawn = {
-        "front": (front_picture(store, study_id), folder / "front.png"),
-        "convergence": (convergence_picture(store, study_id), folder / "convergence.png"),
-    }
-    for figure, file in drawn.values():
+    made = (front_picture, convergence_picture, distribution_picture, sensitivity_picture, sweep_picture)
+    drawn = {}
+    for name, picture in zip(PICTURES, made, strict=True):
+        figure = picture(store, study_id)
         if figure is not None:
-            render.save(figure, file)
-    return {name: file for name, (figure, file) in drawn.items() if figure is not None}
+            drawn[name] = picture_folder(store.results_dir, study_id) / f"{name}.png"
+            render.save(figure, drawn[name])
+    return drawn
 
 
 def drawn_before(results: Path, study_id: str) -> dict[str, Path]:
     """The pictures that `draw` left."""
-    files = {name: picture_folder(results, study_id) / f"{name}.png" for name in ("front", "convergence")}
+    files = {name: picture_folder(results, study_id) / f"{name}.png" for name in PICTURES}
     return {name: file for name, file in files.items() if file.is_file()}
 
 
@@ -264,7 +266,7 @@ def front_picture(store: Store, study_id: str, generation: int | None = None) ->
     study = queries.required_study(store.connection, study_id)
     objectives = dict(study["optimization_objective"] or {})
     front = front_of(store, study_id, generation)
-    if not front or len(objectives) < 2:
+    if not front or len(objectives) < 2 or study["study_type"] == "single":
         return None
     known = {row["run_id"] for row in front}
     behind = best_designs(store.connection, study_ids=[study_id], n=_SHOWN_BEHIND)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from schema.base import Value
 from schema.errors import InputError
@@ -120,8 +121,7 @@ class Evaluator:
             started_at, began = datetime.now(UTC), time.perf_counter()
             dispatch = dispatcher.dispatch(design.values)
         except Exception as error:  # noqa: BLE001 - one design must never sink the others
-            message = f"{type(error).__name__}: {error}"
-            return Result(design, "failed", message, started_at, seconds=time.perf_counter() - began)
+            return Result(design, "failed", _reason(error), started_at, seconds=time.perf_counter() - began)
         result = _result(design, dispatch, started_at)
         if keep_series and result.status == "success":
             result = self._with_series(result, dispatch)
@@ -135,6 +135,14 @@ class Evaluator:
             return replace(result, files=write_series(self._assignment, result.design, dispatch))
         except (InputError, OSError) as error:
             return replace(result, unwritten=str(error))
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in one line; for a design that cannot be, which of its numbers."""
+    if not isinstance(error, ValidationError):
+        return f"{type(error).__name__}: {error}"
+    wrong = [f"{'.'.join(map(str, e['loc']))} = {e['input']}: {e['msg']}" for e in error.errors()]
+    return f"not a valid design: {'; '.join(wrong)}"
 
 
 def _result(design: Design, dispatch: Dispatch, started_at: datetime) -> Result:

@@ -25,6 +25,7 @@ from schema.kpis import KPI_UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 Row = Mapping[str, Any]
 Points = NDArray[np.float64]
@@ -52,11 +53,13 @@ def label(name: str) -> str:
     return f"{words(name)} [{'share' if unit == '-' else unit}]" if unit else words(name)
 
 
-def _figure(height: float = 5.4, width: float = 8.0) -> Figure:
+def new_figure(height: float = 5.4, width: float = 8.0) -> Figure:
+    """An empty picture [inches]."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
-def _dress(axes: Axes) -> None:
+def dress(axes: Axes) -> None:
+    """Frame, grid and numbers as all pictures have them."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#E4E4E4", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -74,10 +77,14 @@ def _round(value: float, spread: float) -> str:
     return f"{value:,.{places}f}".replace("-", "−")
 
 
-def _title(axes: Axes, title: str, below: str = "") -> None:
-    axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=24 if below else 10)
+def head(axes: Axes, title: str, below: str = "") -> list[Text]:
+    """What a picture shows, and a line of detail."""
+    told = [
+        axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=24 if below else 10)
+    ]
     if below:
-        axes.text(0, 1.025, below, transform=axes.transAxes, fontsize=9.5, color="#555555")
+        told.append(axes.text(0, 1.025, below, transform=axes.transAxes, fontsize=9.5, color="#555555"))
+    return told
 
 
 # -- the front
@@ -106,9 +113,9 @@ def pareto_front(
         raise ValueError("a front takes two objectives and a design")
     names = list(objectives)[:2]
     points = _points(front, names)
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
-    _dress(axes)
+    dress(axes)
     signs = _signs(list(objectives.values())[:2])
     _limit(axes, points, signs)
     if others:
@@ -136,7 +143,7 @@ def pareto_front(
         corner: Any = f"{'upper' if signs[1] > 0 else 'lower'} {'right' if signs[0] > 0 else 'left'}"
         axes.legend(loc=corner, frameon=False, fontsize=9)
     aims = ", ".join(f"{sense} {words(name)}" for name, sense in objectives.items())
-    _title(axes, title, f"{len(front)} non-dominated designs: {aims}")
+    head(axes, title, f"{len(front)} non-dominated designs: {aims}")
     return figure
 
 
@@ -219,10 +226,10 @@ def convergence(generations: Sequence[Row], objectives: Mapping[str, str], *, ti
     )
     volumes = [_or_nan(row.get("hypervolume")) for row in generations]
     with_volume = any(math.isfinite(volume) for volume in volumes)
-    figure = _figure(6.4 if with_volume else 4.6)
+    figure = new_figure(6.4 if with_volume else 4.6)
     panels = figure.subplots(2 if with_volume else 1, sharex=True, squeeze=False)[:, 0]
     axes = panels[0]
-    _dress(axes)
+    dress(axes)
     low, high = np.minimum(mean, worst), np.maximum(mean, worst)
     axes.fill_between(
         number, low, high, color=SKY, alpha=0.25, linewidth=0, label="generation: mean to worst"
@@ -233,9 +240,9 @@ def convergence(generations: Sequence[Row], objectives: Mapping[str, str], *, ti
     axes.legend(frameon=False, fontsize=9)
     final = next((value for value in best[::-1] if math.isfinite(value)), math.nan)
     told = f"best {words(objective)}: {_round(final, float(np.nanmax(np.abs(best))) / 10)}"
-    _title(axes, title, f"{told} {KPI_UNITS.get(objective, '').strip('-')}" if math.isfinite(final) else "")
+    head(axes, title, f"{told} {KPI_UNITS.get(objective, '').strip('-')}" if math.isfinite(final) else "")
     if with_volume:
-        _dress(panels[1])
+        dress(panels[1])
         unit = "·".join(filter(None, (KPI_UNITS.get(name, "").strip("-") for name in objectives)))
         panels[1].plot(number, volumes, color=GREEN, linewidth=2.2, marker="o", markersize=3.5)
         panels[1].set_ylabel(f"hypervolume of the front [{unit}]" if unit else "hypervolume of the front")

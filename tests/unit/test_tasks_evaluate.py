@@ -169,3 +169,10 @@ def test_threads_of_a_study_that_ended_take_no_more(tmp_path):
         assert statuses(workers.evaluate([Design(0, GOOD)])) == ["success"]
     with pytest.raises(WorkersError, match="broken off"):
         workers.evaluate([Design(1, GOOD)])
+
+
+def test_a_design_that_cannot_be_says_in_one_line_which_number_is_wrong(tmp_path):
+    (result,) = Evaluator(assignment(tmp_path)).evaluate([Design(0, {"battery.capacity_kwh": -1.5})])
+    assert result.status == "failed"
+    assert result.message.startswith("not a valid design: capacity_kwh = -1.5: ")
+    assert "\n" not in result.message
