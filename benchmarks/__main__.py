@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from statistics import median
 
-from benchmarks import cold, parameters, pypsa_network, warm, workers
+from benchmarks import cold, hybrid, parameters, pypsa_network, warm, workers
 from benchmarks.figures import Target, Timing, Workers
 from benchmarks.house import ROOT, house
 from benchmarks.noise import Noise
@@ -13,6 +13,9 @@ from benchmarks.report import Findings, page
 
 SAME_OPTIMUM = 1e-6
 """Largest relative difference between two optima of one design."""
+
+SECTIONS = {"A year of an engine that is switched on and off, by hybrid and whole": hybrid.section}
+"""What else is measured, each with a table and targets of its own."""
 
 ROUNDS = {168: 5, 8760: 1}
 DESIGNS = {168: 20, 8760: 10}
@@ -45,9 +48,13 @@ def main() -> int:
         for name, value in different.items():
             print(f"{name}: its optimum differs from ours by {value:.1e}", file=sys.stderr)
         return 1
-    findings = Findings(
-        _targets(timings, shares, found), timings, shares, max(differences.values()), found, noise.share()
-    )
+    sections = []
+    for name, measure in SECTIONS.items():
+        print(name, flush=True)
+        sections.append(measure())
+    targets = _targets(timings, shares, found) + [target for own in sections for target in own.targets]
+    worst = max(differences.values())
+    findings = Findings(targets, timings, shares, worst, found, sections, noise.share())
     text = page(findings)
     (ROOT / "docs/benchmarks.md").write_text(text, encoding="utf-8")
     print(text)

@@ -57,6 +57,24 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A part of the report with a table of its own.
+
+    Attributes:
+        title: its heading.
+        about: what was measured, and how.
+        header, rows: the table.
+        targets: what it must reach.
+    """
+
+    title: str
+    about: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    targets: Sequence[Target] = ()
+
+
+@dataclass(frozen=True)
 class Workers:
     """What processes reach on the year.
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.figures import Target, Timing, Workers, spread
+from benchmarks.figures import Section, Target, Timing, Workers, spread
 
 PACKAGES = ("ecosystemiser", "highspy", "cvxpy", "numpy", "scipy", "pypsa", "linopy")
 
@@ -53,6 +53,7 @@ class Findings:
         shares: our own share of each warm evaluation, by horizon.
         difference: worst relative difference between ours and a peer's optimum.
         workers: processes on the year.
+        sections: whatever else was measured.
         noise: share of the machine's processors that other programs took; None where unknown.
     """
 
@@ -61,6 +62,7 @@ class Findings:
     shares: dict[int, list[float]]
     difference: float
     workers: Workers
+    sections: Sequence[Section]
     noise: float | None
 
 
@@ -71,6 +73,7 @@ def page(findings: Findings) -> str:
         _targets(findings),
         _times(findings),
         _workers(findings.workers),
+        *map(_section, findings.sections),
         _HOW,
         _conditions(findings),
     ]
@@ -100,7 +103,7 @@ def _targets(findings: Findings) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value:,.1f} {unit}" if value < 100 and unit == "times" else f"{value:,.0f} {unit}"
+    return f"{value:,.1f} {unit}" if abs(value) < 100 and unit != "MB" else f"{value:,.0f} {unit}"
 
 
 def _times(findings: Findings) -> str:
@@ -123,6 +126,10 @@ def _times(findings: Findings) -> str:
     return (
         f"## Times\n\n{table}\n{_table(('our own share of an evaluation', 'median', 'min', 'max'), shares)}"
     )
+
+
+def _section(section: Section) -> str:
+    return f"## {section.title}\n\n{section.about}\n\n{_table(section.header, section.rows)}"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -45,9 +45,10 @@ Sense = Annotated[
 class SolverSettings(Model):
     """How each evaluation is dispatched."""
 
-    method: Literal["milp", "rolling_horizon", "rule_based"] = "milp"
+    method: Literal["milp", "rolling_horizon", "rule_based", "hybrid"] = "milp"
     """`milp`: the whole horizon at once, exact to its gap; `rolling_horizon`: one window after another;
-    `rule_based`: by fixed priorities and without foresight, many designs at once."""
+    `rule_based`: by fixed priorities and without foresight, many designs at once; `hybrid`: short windows by MILP,
+    the better of these and the rules, and a certified gap."""
     time_limit_seconds: Positive = 300.0
     """Most that HiGHS may spend on one evaluation [s]."""
     mip_gap_fraction: Annotated[float, Field(ge=0, lt=1)] = 1e-4

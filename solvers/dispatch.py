@@ -10,7 +10,7 @@ from types import MappingProxyType
 from schema.base import Value
 from schema.study import SolverSettings
 from schema.system import System, sizing_findings
-from solvers import conflicts, milp, rolling, whole
+from solvers import conflicts, hybrid, milp, rolling, whole
 from solvers.case import Case, Engine, design_case, reference_case
 from solvers.highs import PersistentHighs
 from solvers.judging import Dispatch
@@ -20,7 +20,12 @@ from solvers.rules import method as rules
 from solvers.solution import Solution, Status
 
 METHODS: Mapping[str, Callable[[Case, Engine], Dispatch]] = MappingProxyType(
-    {"milp": whole.dispatch, "rolling_horizon": rolling.dispatch, "rule_based": rules.dispatch}
+    {
+        "milp": whole.dispatch,
+        "rule_based": rules.dispatch,
+        "rolling_horizon": rolling.dispatch,
+        "hybrid": hybrid.dispatch,
+    }
 )
 """How a design is dispatched, by the `method` of its solver settings."""
 

@@ -215,8 +215,7 @@ class _Roll:
             )  # fmt: skip
             if answer.status is not Status.FAILED or answer.conclusive or own.left <= 0:
                 break
-        self.clock.solver_seconds += own.solver_seconds
-        self.clock.iterations += own.iterations
+        self.clock.add(own)
         return answer, answer.x is not None or answer.conclusive or own.left > 0
 
     def _failed(self, cut: Cut, answer: Answer) -> Rolled:

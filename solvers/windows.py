@@ -64,7 +64,7 @@ class Windows:
     def __init__(self, program: Program, pairs: tuple[Pair, ...], steps: int) -> None:
         self.program = program
         self.steps = steps
-        self._pairs = pairs
+        self.pairs = pairs
         self._cuts: dict[tuple[int, int], Cut] = {}
 
     @cached_property
@@ -110,7 +110,7 @@ class Windows:
         return Cut(
             start, stop, columns, rows, own.indptr.astype(np.int32), own.indices.astype(np.int32), own.data - 1,
             (past.row, before[past.col], past.data - 1),
-            tuple(_pair_in(pair, columns, rows, start, stop) for pair in self._pairs),
+            tuple(pair_in(pair, columns, rows, start, stop) for pair in self.pairs),
         )  # fmt: skip
 
     def program_of(self, whole: LinearProgram, cut: Cut, x: Array, ends: Array) -> LinearProgram:
@@ -222,7 +222,9 @@ def _stretch(places: Any, start: int, stop: int, steps: int) -> Places:
     return np.concatenate(parts)
 
 
-def _pair_in(pair: Pair, columns: Places, rows: Places, start: int, stop: int) -> Pair:
+def pair_in(pair: Pair, columns: Places, rows: Places, start: int, stop: int) -> Pair:
+    """A pair of the whole in the columns and rows of the steps [start, stop)."""
+
     def within(place: slice, among: Places) -> slice:
         first = int(np.searchsorted(among, place.start + start))
         return slice(first, first + stop - start)

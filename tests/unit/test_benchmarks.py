@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks import hybrid
 from benchmarks.commitment import chp_house
-from benchmarks.figures import Target, Timing, Workers
+from benchmarks.figures import Section, Target, Timing, Workers
 from benchmarks.house import house
 from benchmarks.report import Findings, page
 
@@ -43,13 +44,17 @@ def test_the_page_tells_what_was_met_and_what_not(monkeypatch):
         Target("speed", 10.0, 15.0, "times", at_least=True),
         Target("memory", 371.2, 600.0, "MB", at_least=False),
     ]
-    findings = Findings(targets, [[ours, peer]], {8760: [0.05]}, 2e-9, Workers(371.2, {1: 5.0, 2: 9.5}), 0.25)
+    section = Section("A year", "Both ways.", ("method", "cost"), [("`hybrid`", "11.5 €")])
+    workers = Workers(371.2, {1: 5.0, 2: 9.5})
+    findings = Findings(targets, [[ours, peer]], {8760: [0.05]}, 2e-9, workers, [section], 0.25)
     text = page(findings)
     assert "| speed | 10.0 times | at least 15.0 times | no |" in text
     assert "| memory | 371 MB | below 600 MB | yes |" in text
     assert "| ours | 8,760 h | 3 | 200 ms | 100 ms | 300 ms | 1.0 |" in text
     assert "| peer | 8,760 h | 1 | 2,000 ms | 2,000 ms | 2,000 ms | 10.0 |" in text
     assert "2.0e-09" in text
+    assert "## A year\n\nBoth ways.\n\n| method | cost |" in text
+    assert "| `hybrid` | 11.5 € |" in text
     assert "other programs took 25 % of them" in text
 
 
@@ -68,3 +73,12 @@ def test_the_block_of_flats_over_some_hours_is_a_part_of_its_year():
     assert all((values == whole[name][100:124]).all() for name, values in part.items())
     chp = year.components["chp"]
     assert (chp.min_load_fraction, chp.start_up_cost_eur, chp.min_up_time_hours) == (0.5, 1.0, 4.0)
+
+
+def test_hybrid_and_the_whole_horizon_are_told_side_by_side():
+    section = hybrid.section(hours=48)
+    (name, _, cost, gap), (other, _, exact, _) = section.rows
+    assert (name, other) == ("`hybrid`", "`milp`")
+    assert float(cost.removesuffix(" €")) >= float(exact.removesuffix(" €")) - 0.1
+    assert float(gap.removesuffix(" %")) >= 0
+    assert section.targets[0].met
