@@ -121,10 +121,28 @@ def test_the_time_zone_of_a_file_says_nothing_of_stamps_with_offsets(tmp_path):
 
 
 def test_two_profiles_of_one_file_by_two_clocks_do_not_mix(tmp_path):
-    write(tmp_path, [f"2019-01-01T{hour:02d}:00" for hour in range(12)])
-    horizon = {"start": "2019-01-01T02:00", "steps": 4, "timezone": BERLIN}
-    assert resolved(tmp_path, LOAD, **horizon).tolist() == [2, 3, 4, 5]
-    assert resolved(tmp_path, LOAD | {"timezone": "UTC"}, **horizon).tolist() == [1, 2, 3, 4]
+    rows = "".join(f"2019-01-01T{hour:02d}:00,{hour}\n" for hour in range(12))
+    (tmp_path / "both.csv").write_text(f"time,temp_air\n{rows}")
+    column = {"file": "both.csv", "column": "temp_air"}
+    cop = {"weather": "both.csv", "model": "heat_pump_cop"}
+    system = System.model_validate(
+        {
+            "system": "house",
+            "horizon": {"start": "2019-01-01T02:00", "steps": 4, "timezone": BERLIN},
+            "profiles": {
+                "here": column,
+                "utc": column | {"timezone": "UTC"},
+                "cop_here": cop,
+                "cop_utc": cop | {"timezone": "UTC"},
+            },
+            "components": {"grid": {"type": "grid", "import_price_eur_per_kwh": 0.3}},
+        }
+    )
+    values = resolve_profiles(system, tmp_path)
+    assert values["here"].tolist() == [2, 3, 4, 5]
+    assert values["utc"].tolist() == [1, 2, 3, 4]
+    assert values["cop_here"][:3].tolist() == values["cop_utc"][1:].tolist()
+    assert values["cop_here"][0] > values["cop_utc"][0]
 
 
 def test_an_unknown_time_zone_is_refused_for_files_and_horizons():

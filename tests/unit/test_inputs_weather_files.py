@@ -275,6 +275,17 @@ def test_an_epw_file_by_pvgis_whose_hours_are_not_of_its_time_zone_is_refused_fo
     assert refused(folder, COP | {"weather": "by_pvgis.epw"}).expected == "no light at night"
 
 
+def test_an_epw_file_by_pvgis_tells_the_moment_of_its_radiation_from_the_hour_s_end(folder):
+    lines = epw_lines()
+    lines[6] = "COMMENTS 2,Irradiance Time Offset (h):-0.8239"
+    for number, line in enumerate(lines[8:], start=8):
+        cells = line.split(",")
+        # Light at noon alone, as the four days are no year whose every morning fits the sun.
+        lines[number] = ",".join([*cells[:13], *(cells[13:16] if cells[3] == "13" else "000"), *cells[16:]])
+    (folder / "noon.epw").write_text("\n".join(lines) + "\n")
+    assert read(folder / "noon.epw").sun_minute == pytest.approx(60 * (1 - 0.8239))
+
+
 def test_a_station_s_file_takes_no_time_zone(folder):
     finding = refused(folder, COP | {"weather": "denver.epw", "timezone": "America/Denver"})
     assert finding.path == "profiles.p.timezone"
