@@ -13,8 +13,9 @@ from schema.system import System
 from solvers import milp
 from solvers.highs import PersistentHighs
 from solvers.maths import Array, Numbers, Setting, calendar_months
-from solvers.model import component_numbers, numbers_of, structure_of
+from solvers.model import component_numbers, maths_of, numbers_of, structure_of
 from solvers.program import LinearProgram, Program
+from solvers.references import nearest_share, values_of
 from solvers.sizing import slopes_in
 from solvers.windows import Windows
 
@@ -83,7 +84,8 @@ def design_case(reference: Case, values: Mapping[str, Value]) -> Case:
         setting = replace(setting, carbon_price_eur_per_kg=carbon, exchange_price_eur_per_kwh=exchange)
     numbers = {
         name: reference.numbers[name]
-        if same_weights and component is reference.system.components[name]
+        if component is reference.system.components[name]
+        and (same_weights or not maths_of(component).weighted)
         else component_numbers(system, name, setting)
         for name, component in system.components.items()
     }
@@ -132,11 +134,11 @@ class Compiled:
 class Engine:
     """Compiled models and one HiGHS for all designs of a system; not to be shared between threads.
 
-    Each solve starts from the basis of the reference design, which is the system as its file states it: a result
-    depends on its own design alone, never on what was solved before.
+    Each solve starts from the basis of the reference that is nearest to its design: a result depends on that alone,
+    never on what was solved before.
 
     Attributes:
-        reference: the design whose basis the solves start from.
+        reference: the system as its file states it.
         highs: the solver object.
     """
 
@@ -144,20 +146,35 @@ class Engine:
         self.reference = reference
         self.highs = PersistentHighs()
         self._compiled: dict[Hashable, Compiled] = {}
+        self._bases: dict[float, Any] = {}
 
     def compiled(self, case: Case) -> Compiled:
-        """The model of the design's structure, compiled with the first design that has it."""
+        """The model of the design's structure, compiled with the first design that has it, and its own basis."""
         structure = _structure(case)
         if structure not in self._compiled:
             program = Program(case.system, case.numbers)
             pairs = milp.pairs_of(program)
             is_reference = structure == _structure(self.reference)
-            basis = self._reference_basis(program, pairs) if is_reference else None
+            basis = self._basis(self.reference, program, pairs) if is_reference else None
+            if is_reference:
+                self._bases = {1.0: basis}
             windows = Windows(program, pairs, case.system.horizon.steps)
             self._compiled[structure] = Compiled(program, pairs, basis, windows)
-        return self._compiled[structure]
+        compiled = self._compiled[structure]
+        return compiled if compiled.basis is None else self._started(case, compiled)
 
-    def _reference_basis(self, program: Program, pairs: tuple[milp.Pair, ...]) -> Any:
-        """Basis of the reference design's relaxation; None where that has no solution."""
-        relaxed = milp.with_finite_pairs(program.linear_program(self.reference.numbers), pairs)
-        return self.highs.solve(relaxed, time_limit_seconds=_REFERENCE_LIMIT_SECONDS, relaxed=True).basis
+    def _started(self, case: Case, compiled: Compiled) -> Compiled:
+        """From the basis of the nearest reference; from the file's where that one has none."""
+        share = nearest_share(self.reference.system, case.system)
+        if share not in self._bases:
+            other = design_case(self.reference, values_of(self.reference.system, share))
+            self._bases[share] = self._basis(other, compiled.program, compiled.pairs, start=compiled.basis)
+        basis = self._bases[share]
+        return compiled if basis is None else replace(compiled, basis=basis)
+
+    def _basis(self, case: Case, program: Program, pairs: tuple[milp.Pair, ...], start: Any = None) -> Any:
+        """Basis of a design's relaxation; None where that has no solution."""
+        relaxed = milp.with_finite_pairs(program.linear_program(case.numbers), pairs)
+        return self.highs.solve(
+            relaxed, time_limit_seconds=_REFERENCE_LIMIT_SECONDS, basis=start, relaxed=True
+        ).basis

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schema.system import System
-from solvers.maths import Array, Equations, Numbers
+from solvers.maths import Array, Equations, Numbers, Var
 from solvers.model import NUMPY, bounds_of, maths_of, state_equations
 
 TOLERANCE = 1e-6
@@ -55,12 +55,21 @@ def within_bounds(
     clean: dict[str, dict[str, Array]] = {name: {} for name in system.components}
     for name, component in system.components.items():
         for var in maths_of(component).variables(component):
-            lower, upper = bounds_of(var, numbers[name])
             value = values[name][var.name]
+            if _is_inside(var, numbers[name], value):
+                clean[name][var.name] = value
+                continue
+            lower, upper = bounds_of(var, numbers[name])
             slack = TOLERANCE * (1.0 + np.abs(value))
             dust = (value > lower - slack) & (value < upper + slack)
             clean[name][var.name] = np.where(dust, np.clip(value, lower, upper), value)
     return clean
+
+
+def _is_inside(var: Var, numbers: Numbers, value: Array) -> bool:
+    """Whether a variable is finite and within its bounds, in as few passes over it as can be."""
+    lowest = value.min() >= 0 if var.lower is None else (value >= numbers[var.lower]).all()
+    return bool(lowest and value.max() < np.inf and (value <= numbers[var.upper]).all())
 
 
 def stated(system: System, numbers: Mapping[str, Numbers], values: Values) -> dict[str, Equations]:
@@ -139,8 +148,10 @@ def _bounds(system: System, numbers: Mapping[str, Numbers], values: Values, fail
     worst = 0.0
     for name, component in system.components.items():
         for var in maths_of(component).variables(component):
-            lower, upper = bounds_of(var, numbers[name])
             value = values[name][var.name]
+            if _is_inside(var, numbers[name], value):
+                continue
+            lower, upper = bounds_of(var, numbers[name])
             if np.isfinite(value).all():
                 outside = float(max((lower - value).max(), (value - upper).max(), 0.0))
                 size = outside / max(1.0, float(np.abs(value).max()))

@@ -46,6 +46,10 @@ class Dispatch:
     def status(self) -> Status:
         return self.solution.status
 
+    def without_series(self) -> Dispatch:
+        """The same without what has a number for every step."""
+        return replace(self, solution=replace(self.solution, values={}), flows={}, states={})
+
     @property
     def units(self) -> dict[str, str]:
         """Unit of each of `flows` and `states`; their names end in it."""

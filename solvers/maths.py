@@ -222,6 +222,7 @@ class Maths:
         ledger: cost and CO2 of solved flows.
         exclusive: two variables that must not both be above 0 in a step, where both stand.
         optional: attributes that add terms to the equations where they are not 0.
+        weighted: whether the parameters go with the weights of CO2 and of exchange.
         structural: attributes whose very values decide which equations there are, as a count of steps.
     """
 
@@ -230,6 +231,7 @@ class Maths:
     equations: Callable[[Any, Any, Operations], Equations]
     ledger: Callable[[Numbers, Mapping[str, Array]], Ledger] = lambda _numbers, _values: Ledger()
     exclusive: tuple[str, str] | None = None
+    weighted: bool = False
     optional: tuple[str, ...] = ()
     structural: tuple[str, ...] = ()
 

@@ -60,6 +60,7 @@ SOURCE = committed(
         lambda _source: (Var("output_kw", "available_kw"),),  # (N1)
         _source_equations,
         _source_ledger,
+        weighted=True,
     ),
     "output_kw",
 )

@@ -115,6 +115,7 @@ GRID = Maths(
     _equations,
     _ledger,
     exclusive=("import_kw", "export_kw"),
+    weighted=True,
     optional=("demand_ratchet_fraction",),
 )
 
@@ -146,5 +147,9 @@ def import_of(carrier: str) -> Maths:
         )
 
     return Maths(
-        _import_numbers, lambda _grid: (Var("import_kw", "import_limit_kw"),), equations, _import_ledger
+        _import_numbers,
+        lambda _grid: (Var("import_kw", "import_limit_kw"),),
+        equations,
+        _import_ledger,
+        weighted=True,
     )

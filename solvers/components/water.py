@@ -54,6 +54,7 @@ WATER_GRID = Maths(
     lambda _grid: (Var("import_m3_per_hour", "import_limit_m3_per_hour"),),
     _grid_equations,
     _grid_ledger,
+    weighted=True,
 )
 
 

@@ -64,6 +64,11 @@ class Level:
         self.base, self._part = np.empty_like(self.level), np.empty_like(self.level)
         self._per_charged, self._per_released = 1.0 / self.charged, 1.0 / self.released
 
+    @property
+    def name(self) -> Flow:
+        """Its variable."""
+        return Flow(self.store.component, self.store.level)
+
     def open(self, step: int, take: Array, give: Array, wish: Array) -> None:
         """How much may be put in, taken out, and is wished in a step (V1)."""
         base = self.base

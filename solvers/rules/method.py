@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any
@@ -26,13 +27,13 @@ from solvers.model import maths_of
 from solvers.rules.levels import Level, level_of
 from solvers.rules.network import Flow, Give, Network, Store, network_of
 from solvers.rules.stepping import Passage
-from solvers.rules.tables import Rows, Table
+from solvers.rules.tables import Table
 from solvers.rules.telling import shortages
 from solvers.rules.ways import Means, Way, order_of, ways_of
 from solvers.solution import Solution, Status
 
-_MOST_CELLS = 2**21
-"""Designs times steps that are worked on together; a flow of them takes 16 MB."""
+_MOST_CELLS = 4_400_000
+"""Designs times steps that are worked on together; a flow of them takes 35 MB."""
 _EXACT = 1e-9
 """A level this near to its end, relative to the capacity, has reached it."""
 
@@ -44,21 +45,34 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
     return dispatch_all([case], engine)[0]
 
 
-def dispatch_all(cases: Sequence[Case], engine: Engine) -> list[Dispatch]:
-    """The dispatches of several designs; each gets what it would get alone."""
+def dispatch_all(cases: Sequence[Case], engine: Engine, *, keep_series: bool = True) -> list[Dispatch]:
+    """The dispatches of several designs; each gets what it would get alone.
+
+    Args:
+        cases: designs of one system.
+        engine: its engine.
+        keep_series: whether the dispatches have their flows, states and values; a thousand years take gigabytes.
+    """
     found = {place: refused for place, case in enumerate(cases) if (refused := _refused(case)) is not None}
     left = [place for place in range(len(cases)) if place not in found]
     for (network, order), places in _alike(cases, left, engine).items():
         ways = [_ways(network)[place] for place in order]
-        most = max(1, _MOST_CELLS // cases[0].system.horizon.steps)
-        for start in range(0, len(places), most):
-            chunk = places[start : start + most]
+        room: dict[Flow, Array] = {}
+        for chunk in _chunks(places, max(1, _MOST_CELLS // cases[0].system.horizon.steps)):
             began = perf_counter()
-            values = _passed([cases[place] for place in chunk], network, ways)
+            values = _passed([cases[place] for place in chunk], network, ways, {} if keep_series else room)
             seconds = (perf_counter() - began) / len(chunk)
             for place, own in zip(chunk, values, strict=True):
-                found[place] = _judged(cases[place], network, own, seconds)
+                judged = _judged(cases[place], network, own, seconds)
+                found[place] = judged if keep_series else judged.without_series()
     return [found[place] for place in range(len(cases))]
+
+
+def _chunks(places: Sequence[int], most: int) -> list[Sequence[int]]:
+    """Parts of about equal length."""
+    count = -(-len(places) // most)
+    bounds = [len(places) * part // count for part in range(count + 1)]
+    return [places[start:stop] for start, stop in pairwise(bounds)]
 
 
 def _refused(case: Case) -> Dispatch | None:
@@ -100,8 +114,14 @@ def _ways(network: Network) -> tuple[Way, ...]:
     return _KNOWN_WAYS[network]
 
 
-def _passed(cases: Sequence[Case], network: Network, ways: Sequence[Way]) -> list[Values]:
-    """The variables of designs that share a network and the order of its ways."""
+def _passed(
+    cases: Sequence[Case], network: Network, ways: Sequence[Way], room: dict[Flow, Array]
+) -> list[Values]:
+    """The variables of designs that share a network and the order of its ways.
+
+    They lie in `room`, in the arrays that are there if these are large enough: fresh memory costs as much as the
+    pass itself.
+    """
     system = cases[0].system
     table = Table([case.numbers for case in cases], system.horizon.steps)
     uppers = {
@@ -114,7 +134,12 @@ def _passed(cases: Sequence[Case], network: Network, ways: Sequence[Way]) -> lis
         level_of(store, table, uppers, system.horizon.step_hours, _feeders(network, store, table, uppers))
         for store in network.stores
     ]
-    results = Passage(network, ways, table, limits, levels, _kept(ways, levels, uppers)).run()
+    passage = Passage(network, ways, table, limits, levels, _kept(ways, levels, uppers))
+    for name in passage.names:
+        if name not in room or len(room[name]) < len(cases):
+            room[name] = np.empty((len(cases), system.horizon.steps))
+    results = {name: room[name][: len(cases)] for name in passage.names}
+    passage.run(results)
     return [_values(case, network, {flow: series[place] for flow, series in results.items()})
             for place, case in enumerate(cases)]  # fmt: skip
 
@@ -128,14 +153,14 @@ def _kept(ways: Sequence[Way], levels: Sequence[Level], uppers: Mapping[Flow, st
     }
 
 
-def _limits(case: Case, network: Network, table: Table, uppers: Mapping[Flow, str]) -> dict[Flow, Rows]:
+def _limits(case: Case, network: Network, table: Table, uppers: Mapping[Flow, str]) -> dict[Flow, Array]:
     """The most that flows can be, for those that are not a store's."""
-    limits: dict[Flow, Rows] = {}
+    limits: dict[Flow, Array] = {}
     for source in network.sources:
         if source.rank is not Give.STORED:
-            limits[source.flow] = table.rows(table.array(source.flow.component, uppers[source.flow]))
+            limits[source.flow] = table.array(source.flow.component, uppers[source.flow])
     for unit in network.units:
-        limits[unit.flow] = table.rows(table.array(unit.flow.component, uppers[unit.flow]))
+        limits[unit.flow] = table.array(unit.flow.component, uppers[unit.flow])
     stored = {flow for store in network.stores for flow in (store.take, store.wish)}
     for sink in network.sinks:
         flow = sink.flows[0]
@@ -143,11 +168,11 @@ def _limits(case: Case, network: Network, table: Table, uppers: Mapping[Flow, st
             continue
         if not sink.price:
             (name,) = (key for key in case.numbers[flow.component] if key.startswith("demand_"))
-            limits[flow] = table.rows(table.array(flow.component, name))
+            limits[flow] = table.array(flow.component, name)
             continue
         # What would have to be paid for is not sold.
         pays = table.array(flow.component, sink.price) >= 0
-        limits[flow] = table.rows(np.where(pays, table.array(flow.component, uppers[flow]), 0.0))
+        limits[flow] = np.where(pays, table.array(flow.component, uppers[flow]), 0.0)
     return limits
 
 

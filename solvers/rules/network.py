@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from typing import Any, NamedTuple
 
 from schema.components import (
@@ -148,15 +148,15 @@ class Store:
     sign: int = 1
     cyclic: bool = False
 
-    @property
+    @cached_property
     def give(self) -> Flow:
         return Flow(self.component, self.discharge)
 
-    @property
+    @cached_property
     def take(self) -> Flow:
         return Flow(self.component, self.charge)
 
-    @property
+    @cached_property
     def wish(self) -> Flow:
         """The part of `take` that is wanted now."""
         return Flow(self.component, "wish")

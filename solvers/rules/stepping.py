@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from solvers.maths import Array
 from solvers.rules.levels import Level
@@ -57,7 +58,7 @@ class Passage:
         network: what the designs share.
         ways: in their order.
         table: the designs' parameters.
-        limits: rows of the most that each flow can be, for flows that are not a store's.
+        limits: the most that each flow can be by steps and designs, for flows that are not a store's.
         levels: the stores.
         kept: flows that are told.
     """
@@ -67,11 +68,12 @@ class Passage:
         network: Network,
         ways: Sequence[Way],
         table: Table,
-        limits: dict[Flow, Rows],
+        limits: dict[Flow, Array],
         levels: Sequence[Level],
         kept: Collection[Flow],
     ) -> None:
-        self._ways, self._table, self._limits, self._levels = ways, table, limits, levels
+        self._ways, self._table, self._levels = ways, table, levels
+        self._limits = {flow: table.rows(limit) for flow, limit in limits.items()}
         shape = (table.designs,)
         flows = {flow for way in ways for flow, _ in way.terms} | set(limits)
         flows |= {flow for level in levels for flow in (level.store.give, level.store.take, level.store.wish)}
@@ -82,18 +84,17 @@ class Passage:
             self._rivals |= {one: other, other: one}
         amounts = {products for way in ways for _, products in way.terms + way.counted + way.spared}
         self._coefficients = {products: self._rows(products) for products in amounts}
-        self._alive = self._alive_ways()
-        self._plans: dict[bytes, _Plan] = {}
+        self._alive = self._alive_ways(limits)
         self._amount, self._part = np.empty(shape), np.empty(shape)
         self._barred = np.empty(shape, dtype=bool)
 
     def _rows(self, products: tuple[Product, ...]) -> Rows | None:
         return None if products == ((),) else self._table.rows(self._table.sum_of(products))
 
-    def _alive_ways(self) -> Array:
-        """(T, ways), whether anything can go a way in a step: 1 or 0."""
+    def _alive_ways(self, limits: dict[Flow, Array]) -> NDArray[np.bool_]:
+        """(T, ways), whether anything can go a way in a step."""
         steps = self._table.steps
-        alive = {flow: _positive(rows) for flow, rows in self._limits.items()}
+        alive = {flow: np.broadcast_to((limit > 0).any(axis=1), steps) for flow, limit in limits.items()}
         for level in self._levels:
             alive[level.store.wish] = np.array([wish is not None for wish in level.wish])
             alive[level.store.take] = _positive(level.most_charge)
@@ -101,47 +102,60 @@ class Passage:
         columns = [np.logical_and.reduce([alive[flow] for flow, _ in way.terms]) for way in self._ways]
         return np.array(columns).T.reshape(steps, len(self._ways))
 
-    def run(self) -> dict[Flow, Array]:
-        """The flows that are kept, and levels; each (n, T)."""
+    def run(self, results: dict[Flow, Array]) -> None:
+        """Work out the flows that are kept, and the levels, into arrays (n, T) by `names`."""
         steps, designs = self._table.steps, self._table.designs
-        names = [*self._place, *(Flow(level.store.component, level.store.level) for level in self._levels)]
-        results = {name: np.empty((designs, steps)) for name in names}
-        buffers = {name: np.zeros((_BLOCK, designs)) for name in names}
+        plans = self._plans()
+        buffers = {name: np.zeros((_BLOCK, designs)) for name in self.names}
         for start in range(0, steps, _BLOCK):
             stop = min(start + _BLOCK, steps)
             for level in self._levels:
                 level.level = level.level.copy()
             for buffer in buffers.values():
                 buffer.fill(0.0)
-            self._block(start, stop, buffers)
+            self._block(start, plans[start:stop], buffers)
             for name, buffer in buffers.items():
                 results[name][:, start:stop] = buffer[: stop - start].T
-        return results
 
-    def _block(self, start: int, stop: int, buffers: dict[Flow, Array]) -> None:
-        rows = [list(buffers[flow]) for flow in self._place]
-        levels = [list(buffers[Flow(level.store.component, level.store.level)]) for level in self._levels]
-        for step in range(start, stop):
-            used = [row[step - start] for row in rows]
-            plan = self._plan(step)
+    @property
+    def names(self) -> list[Flow]:
+        """What `run` works out."""
+        return [*self._place, *(level.name for level in self._levels)]
+
+    def _block(self, start: int, plans: Sequence[_Plan], buffers: dict[Flow, Array]) -> None:
+        # By steps: the row of each flow.
+        rows = list(zip(*(buffers[flow] for flow in self._place), strict=True))
+        stores = [
+            (
+                level,
+                (self._room[level.store.take], self._room[level.store.give], self._room[level.store.wish]),
+                (self._place[level.store.take], self._place.get(level.store.give, 0)),
+                list(buffers[level.name]),
+            )
+            for level in self._levels
+        ]
+        for at, plan in enumerate(plans):
+            step, used = start + at, rows[at]
             for room, limit in plan.opened:
                 np.copyto(room, limit[step])
-            for level in self._levels:
-                store = level.store
-                level.open(step, self._room[store.take], self._room[store.give], self._room[store.wish])
+            for level, rooms, _, _ in stores:
+                level.open(step, *rooms)
             for push in plan.pushes:
                 self._follow(push, step, used)
-            for level, row in zip(self._levels, levels, strict=True):
-                take, give = self._place[level.store.take], self._place.get(level.store.give, 0)
-                level.close(used[take], used[give], row[step - start])
+            for level, _, (take, give), levels in stores:
+                level.close(used[take], used[give], levels[at])
 
-    def _plan(self, step: int) -> _Plan:
-        alive = self._alive[step]
-        key = alive.tobytes()
-        if key not in self._plans:
-            ways = [way for way, is_alive in zip(self._ways, alive, strict=True) if is_alive]
-            self._plans[key] = self._planned(ways)
-        return self._plans[key]
+    def _plans(self) -> list[_Plan]:
+        """What is done in each step; steps in which the same ways are alive share a plan."""
+        plans: dict[bytes, _Plan] = {}
+        found = []
+        for alive in self._alive:
+            key = alive.tobytes()
+            if key not in plans:
+                ways = [way for way, is_alive in zip(self._ways, alive, strict=True) if is_alive]
+                plans[key] = self._planned(ways)
+            found.append(plans[key])
+        return found
 
     def _planned(self, ways: Sequence[Way]) -> _Plan:
         stores = [level.store for level in self._levels]
@@ -175,7 +189,7 @@ class Passage:
         ]
         return _Push(barred, terms[plain][0], tuple(limits), (*terms, *counted), tuple(spared))
 
-    def _follow(self, push: _Push, step: int, used: list[Array]) -> None:
+    def _follow(self, push: _Push, step: int, used: Sequence[Array]) -> None:
         for room, rival in push.barred:
             np.greater(used[rival], NOTHING, out=self._barred)
             np.copyto(room, 0.0, where=self._barred)
@@ -208,7 +222,7 @@ class Passage:
             np.maximum(used[spare], 0.0, out=used[spare])
 
 
-def _positive(rows: Rows) -> Array:
+def _positive(rows: Rows) -> NDArray[np.bool_]:
     """(T,), whether any design has something in a step."""
     known: dict[int, bool] = {}
     found = []
