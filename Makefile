@@ -7,13 +7,14 @@ WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-all lint format docs bench clean
+.PHONY: help setup demo test test-all test-peers lint format docs bench clean
 
 help:
 	@echo "make demo      the trade-off between cost and CO2 of a real house over a real year (2 to 4 minutes)"
 	@echo "make test      the tests"
 	@echo "make setup     only prepare $(VENV) with all that tests and examples need"
 	@echo "make test-all  the tests with the slow ones"
+	@echo "make test-peers  random systems beside PyPSA (in .venv-bench)"
 	@echo "make lint      style and types"
 	@echo "make bench     measure beside peers and write docs/benchmarks*.md (in .venv-bench)"
 
@@ -44,6 +45,9 @@ test: setup
 
 test-all: setup
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "" $(ARGS)
+
+test-peers: .venv-bench/.ready
+	@.venv-bench/bin/python -m pytest -m peers tests/peers $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
