@@ -134,8 +134,8 @@ class Compiled:
 class Engine:
     """Compiled models and one HiGHS for all designs of a system; not to be shared between threads.
 
-    Each solve starts from the basis of the reference that is nearest to its design: a result depends on that alone,
-    never on what was solved before.
+    Each solve starts from the basis of the reference that is nearest to its design: a result depends on that
+    alone, never on what was solved before.
 
     Attributes:
         reference: the system as its file states it.

@@ -12,6 +12,8 @@ from schema.study import SolverSettings
 from schema.system import System
 from schema.yaml_files import read_yaml
 from solvers.dispatch import Dispatcher
+from solvers.references import nearest_share
+from solvers.solution import Status
 
 HOUSE = Path(__file__).parents[2] / "examples" / "house"
 
@@ -102,3 +104,41 @@ def test_the_reference_basis_is_the_system_s_own_never_the_study_s(week, designs
     started_elsewhere = Dispatcher(*week)
     started_elsewhere.dispatch(designs[3])
     assert basis(started_elsewhere) == expected
+
+
+def sizes(run_of, *designs):
+    return [nearest_share(run_of.system, run_of.case(design).system) for design in designs]
+
+
+def test_a_design_starts_from_the_reference_with_the_nearest_sun_and_wind(week):
+    one = Dispatcher(*week)
+    installed = one.system.components["pv"].capacity_kw
+    assert sizes(one, {}, {"battery.capacity_kwh": 1.0}) == [1.0, 1.0]
+    others = [{"pv.capacity_kw": share * installed} for share in (0.0, 0.02, 0.3, 0.6, 1.3, 1.6, 3.5, 90)]
+    assert sizes(one, *others) == [0.0, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 4.0]
+
+
+def test_a_system_without_sun_and_wind_has_one_reference(week):
+    dark = Dispatcher(week[0].with_values({"pv.capacity_kw": 0.0}), week[1])
+    assert sizes(dark, {}, {"pv.capacity_kw": 9.0}) == [1.0, 1.0]
+
+
+def test_where_the_nearest_reference_is_infeasible_the_file_s_own_is_taken():
+    parts = {
+        "grid": {
+            "type": "grid",
+            "import_limit_kw": 1,
+            "import_price_eur_per_kwh": 0.3,
+            "export_price_eur_per_kwh": 0,
+        },
+        "pv": {"type": "solar_pv", "capacity_kw": 2, "profile": "sun"},
+        "load": {"type": "power_demand", "profile": "load"},
+    }
+    horizon = {"start": "2019-06-01T00:00", "steps": 3}
+    system = System.model_validate({"system": "hut", "horizon": horizon, "components": parts})
+    one = Dispatcher(system, {"sun": np.ones(3), "load": np.full(3, 2.0)})
+    assert one.dispatch({"pv.capacity_kw": 0.0}).status is Status.INFEASIBLE
+    wide = one.dispatch({"pv.capacity_kw": 0.0, "grid.import_limit_kw": 5.0})
+    assert wide.status is Status.OPTIMAL
+    assert wide.solution.attempts == ("warm",)
+    assert wide.kpis["total_cost"] == pytest.approx(3 * 2 * 0.3)
