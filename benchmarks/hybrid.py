@@ -62,9 +62,9 @@ def measure(hours: int = 8760) -> Commitment:
 
 
 _ABOUT = """\
-The block of flats of `examples/apartments` over a year: an engine with a minimum load of half its power, a start-up
-cost and a minimum up time of four hours, beside boiler, tank, battery and PV. The MILP of the whole year has five
-times as long as `hybrid` took. A gap is to a bound that holds for every dispatch."""
+The block of flats of `examples/apartments` over a year: an engine with a minimum load of half its power, a cost of
+each start and a minimum up time of four hours, beside boiler, tank, battery and PV. The MILP of the whole year has
+five times as long as `hybrid` took. A gap is to a bound that holds for every dispatch."""
 
 
 def section(hours: int = 8760) -> Section:
