@@ -69,13 +69,40 @@ class Dispatcher:
         if explain and dispatch.status is Status.INFEASIBLE:
             conflict = self._explain(case)
             dispatch = replace(dispatch, solution=replace(dispatch.solution, conflict=conflict))
-        if self.system.economics.baseline and dispatch.status.has_solution:
-            dispatch = _compared(dispatch, self._baseline({**values, **dispatch.sizes}))
-        return replace(dispatch, seconds=time.perf_counter() - began)
+        return replace(self._with_baseline(values, dispatch), seconds=time.perf_counter() - began)
 
-    def dispatch_all(self, designs: Sequence[Mapping[str, Value]]) -> list[Dispatch]:
-        """Dispatch several designs; each gets what it would get alone."""
-        return [self.dispatch(values) for values in designs]
+    def dispatch_all(
+        self, designs: Sequence[Mapping[str, Value]], *, keep_series: bool = True
+    ) -> list[Dispatch | Exception]:
+        """Dispatch several designs; each gets what it would get alone.
+
+        Args:
+            designs: values by dotted path.
+            keep_series: whether dispatches by rules have their flows, states and values.
+
+        Returns:
+            For each design its dispatch, or what went wrong with it.
+        """
+        found: dict[int, Dispatch | Exception] = {}
+        by_rules: dict[int, Case] = {}
+        for place, values in enumerate(designs):
+            try:
+                case = self.case(values)
+                if case.solver.method == "rule_based" and self._unfit(case) is None:
+                    by_rules[place] = case
+                else:
+                    found[place] = self.dispatch(values)
+            except Exception as error:  # noqa: BLE001 - one design must never sink the others
+                found[place] = error
+        began = time.perf_counter()
+        dispatches = rules.dispatch_all([*by_rules.values()], self.engine, keep_series=keep_series)
+        seconds = (time.perf_counter() - began) / max(len(by_rules), 1)
+        for place, dispatch in zip(by_rules, dispatches, strict=True):
+            try:
+                found[place] = replace(self._with_baseline(designs[place], dispatch), seconds=seconds)
+            except Exception as error:  # noqa: BLE001
+                found[place] = error
+        return [found[place] for place in range(len(designs))]
 
     def explain(self, values: Mapping[str, Value] | None = None) -> tuple[str, ...]:
         """Why the design that has these values cannot be dispatched, in words; empty if it can.
@@ -86,8 +113,9 @@ class Dispatcher:
         return self._explain(self.case(values))
 
     def warm_up(self) -> None:
-        """Compile the model and find the reference basis now rather than with the first design."""
-        self.engine.compiled(self.engine.reference)
+        """Compile the model and find the reference basis now, not with the first design; rules need none."""
+        if self.engine.reference.solver.method != "rule_based":
+            self.engine.compiled(self.engine.reference)
 
     def case(self, values: Mapping[str, Value] | None = None) -> Case:
         """The design that has these values, ready to be solved.
@@ -98,10 +126,21 @@ class Dispatcher:
         return design_case(self.engine.reference, values or {})
 
     def _dispatched(self, case: Case) -> Dispatch:
-        unfit = sizing_findings(case.system, case.solver.method, file="", place="solver.method")
-        if unfit:
-            return Dispatch(case.system, Solution(Status.FAILED, unfit[0].message))
+        unfit = self._unfit(case)
+        if unfit is not None:
+            return Dispatch(case.system, Solution(Status.FAILED, unfit))
         return METHODS[case.solver.method](case, self.engine)
+
+    def _unfit(self, case: Case) -> str | None:
+        """Why the method cannot dispatch the design at all."""
+        unfit = sizing_findings(case.system, case.solver.method, file="", place="solver.method")
+        return unfit[0].message if unfit else None
+
+    def _with_baseline(self, values: Mapping[str, Value], dispatch: Dispatch) -> Dispatch:
+        """With what compares the design with the baseline, where there is one."""
+        if not self.system.economics.baseline or not dispatch.status.has_solution:
+            return dispatch
+        return _compared(dispatch, self._baseline({**values, **dispatch.sizes}))
 
     def _baseline(self, values: Mapping[str, Value]) -> Dispatch:
         """The dispatch that a design is compared with: the same but for what the baseline states."""
