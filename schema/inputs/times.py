@@ -41,19 +41,25 @@ def stamps(table: Table, time_column: str, timezone: str) -> pd.DatetimeIndex:
     cells = table.data[time_column]
     if types.is_datetime64_any_dtype(cells.dtype):
         times = pd.DatetimeIndex(cells)
-        _refuse_unread(table, time_column, np.asarray(times.isna()))
+        _refuse_unread(table, time_column, _is_no_time(times))
         has_offset = times.tz is not None
     else:
         text = cells.astype(str).str.strip()
         times = pd.DatetimeIndex(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True))
         _refuse_unread(
-            table, time_column, np.asarray(times.isna()) | ~np.asarray(text.str.contains(_DATE), dtype=bool)
+            table, time_column, _is_no_time(times) | ~np.asarray(text.str.contains(_DATE), dtype=bool)
         )
         offsets = np.asarray(text.str.contains(_OFFSET), dtype=bool)
         _refuse_mixture(table, offsets)
         has_offset = bool(offsets.any())
         times = times if has_offset else times.tz_localize(None)
     return times.tz_convert(timezone) if has_offset else _localised(table, times, timezone)
+
+
+def _is_no_time(times: pd.DatetimeIndex) -> NDArray[np.bool_]:
+    """What could not be read, and years that are slips of the pen (and beyond what counts in nanoseconds)."""
+    year = np.asarray(times.year)
+    return np.asarray(times.isna()) | (year < 1700) | (year > 2250)
 
 
 def _refuse_unread(table: Table, time_column: str, unread: NDArray[np.bool_]) -> None:

@@ -208,7 +208,7 @@ def test_a_file_without_time_stamps_of_another_length_is_refused(tmp_path, rows)
     assert finding.expected == "4 rows, one for each step"
 
 
-@pytest.mark.parametrize("stamp", ["04.03.2019 00:00", "3/4/2019", "0", "2019-03-04 25:00"])
+@pytest.mark.parametrize("stamp", ["04.03.2019 00:00", "3/4/2019", "0", "2019-03-04 25:00", "0019-03-04"])
 def test_a_time_that_would_have_to_be_guessed_is_refused(tmp_path, stamp):
     write(tmp_path, f"time,load_kw\n{stamp},1\n")
     finding = refused(tmp_path, LOAD, steps=1)
