@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from prefect import unmapped
 from prefect.futures import as_completed
 from prefect.runtime import flow_run
 
-from flows.artifacts import ProgressArtifact
+from flows.artifacts import ProgressArtifact, table_artifact
 from schema.base import Value
 from schema.errors import Finding, InputError
 from schema.loading import LoadedStudy, load_study
@@ -131,7 +131,8 @@ class UnderWay(Generic[S]):
 
     def _solve(self, designs: Sequence[Design], what: str, *, keep_series: bool) -> Iterator[list[Result]]:
         """Evaluate in chunks, as mapped tasks; yields each chunk's results as they come."""
-        chunks = chunks_of(designs, self.workers, self.tally.seconds_per_evaluation)
+        together = self.asked.solver.method == "rule_based"
+        chunks = chunks_of(designs, self.workers, self.tally.seconds_per_evaluation, together=together)
         futures = evaluate_chunk.map(
             chunks,
             unmapped(self.pool),
@@ -153,6 +154,10 @@ class UnderWay(Generic[S]):
         """Record how far the study is [0-100], and show it in the Prefect UI."""
         self.record.progress(percent)
         self.artifact.update(percent)
+
+    def show_front(self, front: Sequence[Scored]) -> None:
+        """Show designs that none dominates in the Prefect UI."""
+        table_artifact(self.study_id, "front", [_shown(self.study_id, scored) for scored in front])
 
     def finish(self, series_of: Sequence[Design] = ()) -> FinalStatus:
         """Write the time series of some designs and settle the study."""
@@ -211,6 +216,15 @@ def under_way(
             except BaseException as error:
                 record.abandon("failed" if isinstance(error, Exception) else "cancelled", tally.seconds)
                 raise
+
+
+def _shown(study_id: str, scored: Scored) -> dict[str, Any]:
+    values = {
+        name: value if isinstance(value, str) else round(value, 3)
+        for name, value in scored.design.values.items()
+    }
+    objectives = {name: round(value, 2) for name, value in scored.objectives.items()}
+    return {"run_id": run_id(study_id, scored.design), **values, **objectives}
 
 
 def _require_written(study_id: str, results: Sequence[Result]) -> None:

@@ -245,14 +245,15 @@ def _explain(design: Design) -> tuple[str, ...]:
 
 
 def chunks_of(
-    designs: Sequence[Design], workers: int, seconds_per_evaluation: float | None
+    designs: Sequence[Design], workers: int, seconds_per_evaluation: float | None, *, together: bool = False
 ) -> list[list[Design]]:
     """Split designs so that a chunk takes about half a second, and every worker has one.
 
     Prefect spends some milliseconds on a task: little beside a slow evaluation, more than a quick one takes.
-    As long as nothing was measured, four chunks for each worker show whether there is progress.
+    As long as nothing was measured, four chunks for each worker show whether there is progress. Designs that are
+    evaluated together, as rules do it, are shared out evenly: many of them take little longer than one.
     """
     fair = -(-len(designs) // max(workers, 1))
     by_time = round(0.5 / seconds_per_evaluation) if seconds_per_evaluation else -(-fair // 4)
-    size = max(1, min(fair, by_time))
+    size = max(1, fair if together else min(fair, by_time))
     return [list(designs[start : start + size]) for start in range(0, len(designs), size)]

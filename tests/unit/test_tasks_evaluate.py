@@ -140,6 +140,12 @@ def sizes(count, workers, seconds):
     return [len(chunk) for chunk in chunks]
 
 
+def test_designs_that_are_evaluated_together_are_shared_out_evenly_however_long_they_take():
+    designs = [Design(i, {}) for i in range(7)]
+    assert [len(chunk) for chunk in chunks_of(designs, 2, 3.0, together=True)] == [4, 3]
+    assert chunks_of([], 2, None, together=True) == []
+
+
 def test_a_slow_evaluation_is_a_chunk_of_its_own():
     assert sizes(5, 2, 3.0) == [1] * 5
 
