@@ -5,7 +5,8 @@ Every solve clears what the last one left behind, so that the answer depends on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import highspy
@@ -32,6 +33,17 @@ STATUS: dict[tuple[Highs, bool], Status] = {
 
 _EDGE_WEIGHTS, _DEVEX, _CHOOSE = "simplex_dual_edge_weight_strategy", 1, -1
 """Close to an optimum exact steepest-edge weights do not repay their cost; Devex saves about a tenth of a run."""
+
+_SMALL: tuple[tuple[str, Any, Any], ...] = (
+    ("mip_abs_gap", 1e-6, 1e-9),
+    ("mip_detect_symmetry", True, False),
+    ("mip_heuristic_effort", 0.05, 0.0),
+    ("mip_heuristic_run_feasibility_jump", True, False),
+    ("mip_heuristic_run_rins", True, False),
+    ("mip_heuristic_run_rens", True, False),
+    ("mip_heuristic_run_root_reduced_cost", True, False),
+)
+"""Options with HiGHS' own values, and with those for a small MILP."""
 
 LIMITS = {Highs.kTimeLimit, Highs.kIterationLimit, Highs.kInterrupt}
 _COLUMNWISE, _MINIMISE, _INTEGER = 1, 1, 1
@@ -71,6 +83,30 @@ class Outcome:
     iterations: int
     basis: Any = None
     unbounded: bool = False
+
+
+@dataclass
+class Clock:
+    """Time left for one solve, and what HiGHS spent of it."""
+
+    limit_seconds: float
+    began: float = field(default_factory=time.perf_counter)
+    solver_seconds: float = 0.0
+    iterations: int = 0
+
+    @property
+    def left(self) -> float:
+        return max(self.limit_seconds - (time.perf_counter() - self.began), 0.0)
+
+    def add(self, other: Clock) -> None:
+        """Count what another clock counted."""
+        self.solver_seconds += other.solver_seconds
+        self.iterations += other.iterations
+
+    def count(self, outcome: Outcome) -> Outcome:
+        self.solver_seconds += outcome.seconds
+        self.iterations += outcome.iterations
+        return outcome
 
 
 @dataclass(frozen=True)
@@ -120,6 +156,7 @@ class PersistentHighs:
         relaxed: bool = False,
         mip_gap_fraction: float = 0.0,
         start: Array | None = None,
+        most_nodes: int | None = None,
     ) -> Outcome:
         """Solve a program from a basis, from a starting point, or from nothing.
 
@@ -131,6 +168,8 @@ class PersistentHighs:
             relaxed: let whole columns take any value.
             mip_gap_fraction: relative gap at which a MILP counts as solved.
             start: (n,), a feasible point to start a MILP from.
+            most_nodes: for a small MILP that branching settles: ends it after so many, and spares the search for
+                symmetry and by heuristics, which take ten times as long.
         """
         highs = self._highs
         is_mip = program.integers.size > 0 and not relaxed
@@ -141,6 +180,9 @@ class PersistentHighs:
         highs.clearSolver()
         highs.setOptionValue("solver", "ipm" if interior_point else "choose")
         highs.setOptionValue("mip_rel_gap", mip_gap_fraction)
+        for option, usual, small in _SMALL:
+            highs.setOptionValue(option, usual if most_nodes is None else small)
+        highs.setOptionValue("mip_max_nodes", highspy.kHighsIInf if most_nodes is None else most_nodes)
         highs.setOptionValue(_EDGE_WEIGHTS, _CHOOSE if basis is None else _DEVEX)
         # HiGHS' clock runs on from solve to solve; an LP's limit is held against it, a MILP's against its own.
         began = highs.getRunTime()
@@ -151,6 +193,10 @@ class PersistentHighs:
             highs.setSolution(start.size, np.arange(start.size, dtype=np.int32), start)
         highs.run()
         return self._outcome(began, is_mip=is_mip)
+
+    def row_duals(self) -> Array:
+        """Prices of the rows (m,) in the LP that was solved last: its optimum's gain by a unit of their sides."""
+        return np.asarray(self._highs.getSolution().row_dual)
 
     def conflict(self, program: LinearProgram, time_limit_seconds: float) -> Conflict | None:
         """The rows and bounds of an infeasible LP that contradict each other, none of them needless.
@@ -229,6 +275,15 @@ class PersistentHighs:
         if passed == highspy.HighsStatus.kError:
             raise ValueError("HiGHS refused the model: its data are not consistent")
         self._loaded, self._has_integers = program, integers is not None
+
+
+def with_rows(basis: Any, count: int) -> Any:
+    """A basis for a program that has so many rows more, all of them slack."""
+    wider = highspy.HighsBasis()
+    wider.col_status = basis.col_status
+    wider.row_status = [*basis.row_status, *[highspy.HighsBasisStatus.kBasic] * count]
+    wider.valid, wider.alien = basis.valid, basis.alien
+    return wider
 
 
 def _same_matrix(one: LinearProgram, other: LinearProgram) -> bool:

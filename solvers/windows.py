@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from solvers.maths import Array
-from solvers.milp import Pair
+from solvers.pairs import Pair
 from solvers.program import Indices, LinearProgram, Program
 
 Places = NDArray[np.intp]

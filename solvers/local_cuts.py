@@ -1,0 +1,383 @@
+"""Cuts from the stretches of a horizon in which a relaxation lets exclusive pairs run at once.
+
+Symbols: min c x,  r ≤ A x ≤ r',  l ≤ x ≤ u,  pairs apart; W the rows of a stretch of steps, x_W the columns in
+them, y the duals of the relaxation, d its reduced costs, x° its optimum, x̂ the best dispatch.
+
+(X1)  g = c - Σ y_i a_i    over all rows i that are not in W: what ties the stretch to the rest is priced
+(X2)  β = min { g x_W :  rows W, bounds, pairs apart in W }      a small MILP
+(X3)  g x_W ≥ β            holds for every dispatch, whatever y; added to the relaxation, it lifts its bound
+(X4)  c x̂ - c x° = Σ_j d_j (x̂_j - x°_j) + Σ_i y_i a_i (x̂ - x°)      the gap by columns and rows, so by steps; no
+      term is negative
+
+A relaxation breaks pairs in hours that storages tie to a day, seldom to more, so the gap falls into parts that are
+closed one by one; a single tree of branches would have to close all of them at once. The directions that the small
+MILPs choose are held for a dispatch. Where (X4) leaves a gap, stretches grow, and one that meets another takes it
+in: the cuts of both stand in the new MILP as rows, so little is left for it to search. A stretch over the whole
+horizon would be the MILP itself; what is left when stretches grow too long goes back to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from solvers.highs import Clock, Outcome, PersistentHighs, with_rows
+from solvers.maths import Array
+from solvers.pairs import Pair, any_broken, cancels, repaired, with_binaries
+from solvers.program import LinearProgram
+from solvers.solution import Status
+from solvers.stretches import Places, Stretch, runs, steps_of, with_cuts
+from solvers.windows import pair_in
+
+MARGIN_STEPS = 6
+"""Relaxed steps on either side of those that have binaries, and by how many a stretch with a gap grows."""
+PAD_STEPS = 2
+"""Steps next to broken ones that have binaries too: what is held apart in one step moves to the next."""
+LONGEST_CORE_STEPS = 24
+"""Longer runs of broken steps are parted."""
+LONGEST_STEPS = 500
+"""A longer stretch, or one of more than half the horizon, is no longer small: the caller's turn."""
+MOST_NODES = 500
+"""Of plain branching in one stretch; a count, not a time, so that answers do not depend on the machine."""
+STRETCH_GAP = 1e-9
+"""Relative, of a stretch's MILP: many small gaps add up."""
+_SMALLEST = 1e-9
+"""A cut that lifts the bound by less [€] is left out; duals below it are noise."""
+
+
+@dataclass(frozen=True)
+class Tightened:
+    """What the cuts came to.
+
+    Attributes:
+        program: the relaxation with its cuts.
+        bound: its optimum; infinite if a stretch alone has no dispatch.
+        best: the best dispatch found, if any.
+    """
+
+    program: LinearProgram
+    bound: float
+    best: Outcome | None
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """A stretch's MILP: its columns in the whole, their cost (X1), least cost (X2), and a point that has it."""
+
+    columns: Places
+    cost: Array
+    least: float
+    x: Array | None
+
+
+def tighten(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    pairs: tuple[Pair, ...],
+    clock: Clock,
+    relaxed: Outcome,
+    duals: Array,
+    gap_eur: float,
+) -> Tightened:
+    """Close the gap stretch by stretch, until it is below `gap_eur`, nothing is gained, or time is up.
+
+    Args:
+        highs: the solver object of this worker.
+        program: the relaxed problem, all of its columns continuous, with finite limits of pairs.
+        pairs: what must not run at once.
+        clock: time limit and account of the solver's time.
+        relaxed: the relaxation's optimum.
+        duals: (m,), prices of its rows.
+        gap_eur: how close is close enough.
+    """
+    search = _Search(highs, program, pairs, clock, relaxed, duals)
+    while clock.left > 0:
+        gained = search.cut()
+        search.hold_directions()
+        if search.gap <= gap_eur or not search.grow(gap_eur, everywhere=gained < search.gap / 100):
+            break
+        if search.longest > min(search.steps // 2, LONGEST_STEPS):
+            break
+    return Tightened(search.master, search.bound, search.best)
+
+
+class _Search:
+    """The relaxation with its cuts, and the stretches that they come from."""
+
+    def __init__(
+        self,
+        highs: PersistentHighs,
+        program: LinearProgram,
+        pairs: tuple[Pair, ...],
+        clock: Clock,
+        relaxed: Outcome,
+        duals: Array,
+    ) -> None:
+        assert relaxed.x is not None
+        self.highs, self.program, self.pairs, self.clock = highs, program, pairs, clock
+        self.master, self.duals, self.bound = program, duals, relaxed.bound
+        self.x, self.basis = relaxed.x, relaxed.basis
+        self.best: Outcome | None = None
+        self._first_basis = relaxed.basis
+        self.steps = pairs[0].balance.stop - pairs[0].balance.start
+        self._rows, self._columns = steps_of(program, pairs)
+        self._owner = np.full((self._rows.size, 2), -1)  # of a cut: its stretch
+        self._free = {pair: ~cancels(program, pair) for pair in pairs}
+        broken = [pair.broken(relaxed.x) for pair in pairs]
+        self._active = [
+            pair for pair, steps in zip(pairs, broken, strict=True) if self._free[pair][steps].any()
+        ]
+        self._has_binaries = np.zeros(self.steps, dtype=bool)
+        every = [steps[self._free[pair][steps]] for pair, steps in zip(pairs, broken, strict=True)]
+        self._stretches = self._first(np.unique(np.concatenate(every)))
+        self._solved: dict[Stretch, _Solved] = {}
+
+    @property
+    def gap(self) -> float:
+        return np.inf if self.best is None else self.best.objective - self.bound
+
+    @property
+    def longest(self) -> int:
+        """Steps of the longest stretch."""
+        return max((stop - start for start, stop in self._stretches), default=0)
+
+    def _first(self, broken: Places) -> list[Stretch]:
+        """Stretches around the broken steps; margins of neighbours meet halfway."""
+        cores = list(runs(broken, PAD_STEPS, self.steps, LONGEST_CORE_STEPS))
+        for start, stop in cores:
+            self._has_binaries[start:stop] = True
+        stretches = []
+        for k, (start, stop) in enumerate(cores):
+            before = cores[k - 1][1] if k else 0
+            behind = cores[k + 1][0] if k + 1 < len(cores) else self.steps
+            stretches.append(
+                (
+                    max(start - MARGIN_STEPS, (before + start + 1) // 2 if k else 0),
+                    min(stop + MARGIN_STEPS, (stop + behind + 1) // 2 if k + 1 < len(cores) else self.steps),
+                )
+            )
+        return stretches
+
+    def cut(self) -> float:
+        """Solve the stretches that are new, add their cuts, and the relaxation anew; what the bound gained [€]."""
+        new = [stretch for stretch in self._stretches if stretch not in self._solved]
+        # With nothing new to solve, the prices may have moved.
+        cuts: list[tuple[Stretch, _Solved]] = []
+        for stretch in new or self._stretches:
+            solved = self._solve(stretch)
+            if solved is None:
+                continue
+            self._solved[stretch] = solved
+            if solved.least == np.inf:
+                self.bound = np.inf
+                return np.inf
+            if np.isfinite(solved.least) and solved.least - solved.cost @ self.x[solved.columns] > _SMALLEST:
+                cuts.append((stretch, solved))
+        return self._add(cuts) if cuts else 0.0
+
+    def _solve(self, stretch: Stretch) -> _Solved | None:
+        """The small MILP of a stretch (X1, X2), with binaries for every pair that is found broken."""
+        if self.clock.left <= 0:
+            return None
+        part, columns, rows = self._part(stretch)
+        while True:
+            split = {
+                pair_in(pair, columns, rows, *stretch): steps
+                for pair in self._active
+                if (steps := self._steps_with_binaries(pair, stretch)).size
+            }
+            extended, first = with_binaries(part, split)
+            outcome = self._branch(extended)
+            x = None if outcome.x is None else outcome.x[:first]
+            if x is None or not self._activate(x, columns, rows, stretch):
+                break
+        least = np.inf if outcome.status is Status.INFEASIBLE else outcome.bound
+        return _Solved(columns, part.cost, least, x)
+
+    def _branch(self, part: LinearProgram) -> Outcome:
+        """By plain branching; with all that HiGHS can do where that is not enough."""
+        outcome = self.clock.count(
+            self.highs.solve(
+                part,
+                time_limit_seconds=self.clock.left,
+                mip_gap_fraction=STRETCH_GAP,
+                most_nodes=MOST_NODES,
+            )
+        )
+        if outcome.status is Status.OPTIMAL or outcome.status is Status.INFEASIBLE:
+            return outcome
+        return self.clock.count(
+            self.highs.solve(
+                part, time_limit_seconds=self.clock.left, mip_gap_fraction=STRETCH_GAP, start=outcome.x
+            )
+        )
+
+    def _steps_with_binaries(self, pair: Pair, stretch: Stretch) -> Places:
+        place = slice(*stretch)
+        return np.flatnonzero(self._has_binaries[place] & self._free[pair][place])
+
+    def _activate(self, x: Array, columns: Places, rows: Places, stretch: Stretch) -> bool:
+        """Pairs that a stretch's solution breaks in steps with binaries get theirs."""
+        found = [
+            pair
+            for pair in self.pairs
+            if pair not in self._active
+            and np.isin(
+                pair_in(pair, columns, rows, *stretch).broken(x), self._steps_with_binaries(pair, stretch)
+            ).any()
+        ]
+        self._active += found
+        return bool(found)
+
+    def _part(self, stretch: Stretch) -> tuple[LinearProgram, Places, Places]:
+        """Rows and columns of a stretch, with the cuts of what it took in, and the cost (X1)."""
+        start, stop = stretch
+        taken_in = (self._owner[:, 0] >= start) & (self._owner[:, 1] <= stop)
+        rows = np.flatnonzero(
+            (self._rows >= start) & (self._rows < stop) & (self._owner[:, 0] < 0) | taken_in
+        )
+        wide = self._by_rows[rows]
+        columns = np.unique(wide.indices).astype(np.intp)
+        prices = self.duals.copy()
+        prices[rows] = 0.0
+        cost = self.master.cost[columns] - self._by_columns[:, columns].T @ prices
+        matrix = sp.csc_array(wide[:, columns])
+        whole = self.master
+        part = LinearProgram(
+            cost=np.where(np.abs(cost) < _SMALLEST, 0.0, cost),
+            offset=0.0,
+            lower=whole.lower[columns],
+            upper=whole.upper[columns],
+            row_lower=whole.row_lower[rows],
+            row_upper=whole.row_upper[rows],
+            starts=matrix.indptr.astype(np.int32),
+            rows=matrix.indices.astype(np.int32),
+            values=matrix.data,
+        )
+        return part, columns, rows
+
+    @property
+    def _by_rows(self) -> sp.csr_array:
+        return self._matrices()[0]
+
+    @property
+    def _by_columns(self) -> sp.csc_array:
+        return self._matrices()[1]
+
+    def _matrices(self) -> tuple[sp.csr_array, sp.csc_array]:
+        """Of the master, by rows and by columns; kept until it gets more rows."""
+        kept = getattr(self, "_kept", None)
+        if kept is None or kept[0] is not self.master:
+            matrix = self.master.matrix
+            self._kept = (self.master, sp.csr_array(matrix), matrix)
+        return self._kept[1:]
+
+    def _add(self, cuts: Sequence[tuple[Stretch, _Solved]]) -> float:
+        """The relaxation with more rows (X3), solved on from its basis."""
+        self.master = with_cuts(self.master, [(s.columns, s.cost, s.least) for _, s in cuts])
+        self._rows = np.concatenate([self._rows, [stretch[0] for stretch, _ in cuts]])
+        self._owner = np.concatenate([self._owner, [stretch for stretch, _ in cuts]])
+        outcome = self.clock.count(
+            self.highs.solve(
+                self.master, time_limit_seconds=self.clock.left, basis=with_rows(self.basis, len(cuts))
+            )
+        )
+        if outcome.status is Status.INFEASIBLE:
+            self.bound = np.inf
+            return np.inf
+        if outcome.status is not Status.OPTIMAL or outcome.x is None:
+            self.duals = np.concatenate([self.duals, np.zeros(len(cuts))])
+            self.basis = with_rows(self.basis, len(cuts))
+            return 0.0
+        gained = outcome.bound - self.bound
+        self.x, self.basis, self.bound = outcome.x, outcome.basis, outcome.bound
+        self.duals = self.highs.row_duals()
+        return gained
+
+    def hold_directions(self) -> None:
+        """A dispatch with the directions that the stretches chose, repaired where others break."""
+        upper = self.program.upper.copy()
+        for stretch in self._stretches:
+            solved = self._solved.get(stretch)
+            if solved is None or solved.x is None:
+                continue
+            for pair in self._active:
+                steps = stretch[0] + self._steps_with_binaries(pair, stretch)
+                a, b = (
+                    solved.x[np.searchsorted(solved.columns, place.start + steps)]
+                    for place in (pair.a, pair.b)
+                )
+                upper[pair.a.start + steps[a < b]] = 0.0
+                upper[pair.b.start + steps[a > b]] = 0.0
+        held = replace(self.program, upper=upper)
+        outcome = self.clock.count(
+            self.highs.solve(held, time_limit_seconds=self.clock.left, basis=self._first_basis)
+        )
+        if any_broken(self.pairs, outcome.x):
+            outcome = repaired(self.highs, held, self.pairs, self.clock, outcome)
+        if outcome.x is not None and (self.best is None or outcome.objective < self.best.objective):
+            self.best = outcome
+
+    def grow(self, gap_eur: float, *, everywhere: bool) -> bool:
+        """Widen the stretches where a gap is left (X4), the widest gap first; whether there was any.
+
+        Args:
+            gap_eur: how close is close enough.
+            everywhere: give every step of them binaries, and widen them by more: the last cuts gained little.
+        """
+        gaps = self._gap_by_step()
+        worth = gap_eur / max(len(self._stretches), 1)
+        uncovered = gaps > worth
+        for start, stop in self._stretches:
+            uncovered[start:stop] = False
+        fresh = [
+            (start, stop)
+            for start, stop in runs(np.flatnonzero(uncovered), 0, self.steps, LONGEST_CORE_STEPS)
+        ]
+        parts = {stretch: float(gaps[slice(*stretch)].sum()) for stretch in [*self._stretches, *fresh]}
+        needy = sorted((s for s in parts if parts[s] > worth), key=lambda s: (-parts[s], s))
+        pool, done = set(self._stretches), set[Stretch]()
+        for stretch in needy:
+            if stretch not in pool and stretch not in fresh:
+                continue
+            pool.discard(stretch)
+            self._solved.pop(stretch, None)
+            self._widen_binaries(stretch, whole=everywhere or stretch in fresh)
+            wider = self._widened(stretch, MARGIN_STEPS * (4 if everywhere else 1), pool, done)
+            pool.add(wider)
+            done.add(wider)
+        self._stretches = sorted(pool)
+        return bool(needy)
+
+    def _widened(self, stretch: Stretch, margin: int, pool: set[Stretch], done: set[Stretch]) -> Stretch:
+        """Wider by a margin; takes in what it meets there, but stops at what was widened in this round."""
+        start, stop = max(stretch[0] - margin, 0), min(stretch[1] + margin, self.steps)
+        for other in sorted(pool):
+            if other[0] >= stop or other[1] <= start:
+                continue
+            if other not in done:
+                pool.remove(other)
+                start, stop = min(start, other[0]), max(stop, other[1])
+            elif other[0] < stretch[0]:
+                start = other[1]
+            else:
+                stop = other[0]
+        return start, stop
+
+    def _widen_binaries(self, stretch: Stretch, *, whole: bool) -> None:
+        wider = np.convolve(self._has_binaries, np.ones(2 * PAD_STEPS + 1))[PAD_STEPS:-PAD_STEPS] > 0
+        place = slice(*stretch)
+        self._has_binaries[place] = whole | wider[place]
+
+    def _gap_by_step(self) -> Array:
+        """(T,), the parts of (X4)."""
+        if self.best is None or self.best.x is None:
+            return np.ones(self.steps)
+        away = self.best.x - self.x
+        reduced = self.master.cost - self._by_columns.T @ self.duals
+        by_column = np.maximum(reduced * away, 0.0)
+        by_row = np.maximum(self.duals * (self._by_rows @ away), 0.0)
+        return np.bincount(self._columns, by_column, self.steps) + np.bincount(self._rows, by_row, self.steps)
