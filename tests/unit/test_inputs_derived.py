@@ -223,7 +223,7 @@ def elec_slp():
         return ElecSlp(2019).get_profiles()
 
 
-@pytest.mark.parametrize("kind", ["h0", "h0_dyn", "g3", "l2"])
+@pytest.mark.parametrize("kind", KINDS[:12])
 def test_the_profiles_of_1999_are_demandlib_s(elec_slp, kind):
     values = resolved(
         {"model": "standard_load", "kind": kind, "annual_kwh": 3500},
@@ -235,18 +235,20 @@ def test_the_profiles_of_1999_are_demandlib_s(elec_slp, kind):
     assert values == pytest.approx(expected / expected.sum() * 3500 * 4)
 
 
-def test_the_household_profile_of_2025_is_demandlib_s():
-    from demandlib.bdew import H25
+@pytest.mark.parametrize("kind", ["h25", "g25", "l25"])
+def test_the_profiles_of_2025_are_demandlib_s(kind):
+    from demandlib import bdew
 
     values = resolved(
-        {"model": "standard_load", "kind": "h25", "annual_kwh": 3500},
+        {"model": "standard_load", "kind": kind, "annual_kwh": 3500},
         timezone="UTC",
         steps=35040,
         step_minutes=15,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = H25(pd.date_range("2019-01-01", periods=35040, freq="15min")).to_numpy()
+        index = pd.date_range("2019-01-01", periods=35040, freq="15min")
+        expected = getattr(bdew, kind.upper())(index).to_numpy()
     assert values == pytest.approx(expected / expected.sum() * 3500 * 4)
 
 
