@@ -1,4 +1,4 @@
-"""What a study shows in the Prefect UI beside its runs: how far it is, and its front.
+"""What a study shows in the Prefect UI beside its runs: how far it is, its front, how outputs spread.
 
 These are pictures of a study, never its record: if Prefect cannot take one, a warning says so once and
 the study goes on.
@@ -34,15 +34,13 @@ class ProgressArtifact:
             self._id = _attempt("progress", lambda: update_progress_artifact(artifact_id, float(percent)))
 
 
-def front_artifact(study_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show a front as a table, one row for each of its designs, with values as JSON knows them."""
+def table_artifact(study_id: str, what: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Show rows as a table: a front, or how outputs spread; with values as JSON knows them."""
     from prefect.artifacts import create_table_artifact
 
     table = [dict(row) for row in rows]
-    description = f"The front of {study_id}: {len(rows)} designs"
-    _attempt(
-        "front", lambda: create_table_artifact(table, key=_key(study_id, "front"), description=description)
-    )
+    description = f"{study_id}: {what}, {len(rows)} row{'s' if len(rows) != 1 else ''}"
+    _attempt(what, lambda: create_table_artifact(table, key=_key(study_id, what), description=description))
 
 
 def _attempt(what: str, make: Callable[[], Any]) -> Any:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 
-from flows.artifacts import front_artifact
 from flows.under_way import FINISHED_BEFORE, Step, UnderWay, study_name, under_way
 from schema.study import GeneticStudy
 from tasks.convergence import Convergence
-from tasks.evaluate import Design, run_id
+from tasks.evaluate import Design
 from tasks.nsga2 import Nsga2
-from tasks.scoring import Scored
 from tasks.workers import Runner
 
 
@@ -53,7 +50,7 @@ def genetic_study(
         run.record.front(convergence)
         keep = convergence.front if asked.timeseries == "front" else []
         status = run.finish(series_of=[scored.design for scored in keep])
-        front_artifact(run.study_id, [front_row(run.study_id, scored) for scored in convergence.front])
+        run.show_front(convergence.front)
         return status
 
 
@@ -76,16 +73,3 @@ def evolve(
         run.record.generation(told)
         run.show_progress(100.0 * step.number / step.of)
     run.tally.report(step.number, step.of, step.unit)
-
-
-def front_row(study_id: str, scored: Scored) -> dict[str, Any]:
-    """An evaluation as the Prefect UI shows it."""
-    values = {
-        name: value if isinstance(value, str) else round(value, 3)
-        for name, value in scored.design.values.items()
-    }
-    return {
-        "run_id": run_id(study_id, scored.design),
-        **values,
-        **{name: round(value, 2) for name, value in scored.objectives.items()},
-    }

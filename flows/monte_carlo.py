@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from prefect import flow
 
+from flows.artifacts import table_artifact
 from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
 from schema.studies import MonteCarloStudy
 from tasks.monte_carlo import MonteCarlo
@@ -40,6 +42,10 @@ def monte_carlo_study(
             step = Step(len(samples.rounds) + 1, samples.most_rounds, "round")
             samples.tell(run.evaluate(designs, step, keep_series=run.asked.timeseries == "all"))
             run.show_progress(run.tally.percent)
-        run.record.analyses(samples.analyses())
+        found = samples.analyses()
+        run.record.analyses(found)
+        spreads = [asdict(one.uncertainty) for one in found if one.uncertainty is not None]
+        shown = [{name: value for name, value in row.items() if name != "metadata"} for row in spreads]
+        table_artifact(run.study_id, "uncertainty", shown)
         run.record.tell(**samples.summary())
         return run.finish()

@@ -38,8 +38,9 @@ def parametric_study(
             return FINISHED_BEFORE
         designs = run.numbered(designs_of(run.asked, run.loaded, run.bases[0]))
         answers = run.evaluate(designs, Step(1, 1, "sweep"), keep_series=run.asked.timeseries == "all")
-        convergence = Convergence(run.asked)
+        convergence = Convergence(run.asked, measured=False)
         convergence.take_in(answers)
         run.record.front(convergence)
         run.record.analyses(analyses(run.asked, answers))
+        run.show_front(convergence.front)
         return run.finish()

@@ -37,7 +37,7 @@ def single_study(
             return FINISHED_BEFORE
         designs = run.numbered([run.bases[0].values])
         answers = run.evaluate(designs, Step(1, 1, "design"), keep_series=run.asked.timeseries == "all")
-        convergence = Convergence(run.asked)
+        convergence = Convergence(run.asked, measured=False)
         convergence.take_in(answers)
         run.record.front(convergence)
         return run.finish()

@@ -22,15 +22,19 @@ class Convergence:
         study: tells objectives and constraints.
         reference: point from which the hypervolume is measured, in natural units; else it is found as
             `GeneticAlgorithm.reference_point` says.
+        measured: whether hypervolumes are worked out; with many objectives that takes long.
     """
 
-    def __init__(self, study: Judge, reference: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, study: Judge, reference: Mapping[str, float] | None = None, *, measured: bool = True
+    ) -> None:
         self._study = study
         self._ids: list[str] = []
         self._scored: list[Scored] = []
         self._F = np.empty((0, len(study.objectives)))
         self._front = np.empty(0, dtype=np.intp)
         self._hypervolume: float | None = None
+        self._measured = measured
         self._stagnation = 0
         self.reference = None if reference is None else np.array(minimised(study, reference))
 
@@ -91,14 +95,16 @@ class Convergence:
         if not len(new):
             self._stagnation += 1
             return satisfying
-        if self.reference is None:
-            self.reference = reference_point(new)
         first = len(self._F)
         self._F = np.vstack([self._F, new])
         self._scored += satisfying
         self._ids += [run_id(self._study.study, scored.design) for scored in satisfying]
         candidates = np.concatenate([self._front, np.arange(first, len(self._F))])
         self._front = candidates[non_dominated(self._F[candidates])]
+        if not self._measured:
+            return satisfying
+        if self.reference is None:
+            self.reference = reference_point(new)
         before, self._hypervolume = self._hypervolume, hypervolume(self._F[self._front], self.reference)
         grew = before is None or self._hypervolume > before
         self._stagnation = 0 if grew else self._stagnation + 1

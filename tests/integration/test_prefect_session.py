@@ -26,7 +26,7 @@ import json, sys
 from flows.session import prefect_session
 
 with prefect_session() as session:
-    from flows.artifacts import ProgressArtifact, front_artifact
+    from flows.artifacts import ProgressArtifact, table_artifact
     from prefect import flow, get_run_logger, task
     from prefect.cache_policies import NO_CACHE
     from prefect.futures import wait
@@ -42,7 +42,7 @@ with prefect_session() as session:
         progress = ProgressArtifact("House_front")
         wait(evaluate.map(range(tasks)))
         progress.update(100)
-        front_artifact("House_front", [{"pv": 3.5, "total_cost": 1200.0}])
+        table_artifact("House_front", "front", [{"pv": 3.5, "total_cost": 1200.0}])
 
     study(int(sys.argv[2]))
 """
