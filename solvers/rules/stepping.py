@@ -86,6 +86,7 @@ class Passage:
         self._coefficients = {products: self._rows(products) for products in amounts}
         self._alive = self._alive_ways(limits)
         self._amount, self._part = np.empty(shape), np.empty(shape)
+        self._endless = np.full(shape, np.inf)
         self._barred = np.empty(shape, dtype=bool)
 
     def _rows(self, products: tuple[Product, ...]) -> Rows | None:
@@ -180,14 +181,15 @@ class Passage:
             (self._room[flow], self._place.get(flow), self._coefficients[products])
             for flow, products in way.terms
         ]
-        plain = next(place for place, (_, _, rows) in enumerate(terms) if rows is None)
+        plain = next((place for place, (_, _, rows) in enumerate(terms) if rows is None), None)
+        first = self._endless if plain is None else terms[plain][0]
         limits = [(room, rows) for place, (room, _, rows) in enumerate(terms) if place != plain]
         counted = [(None, self._place[flow], self._coefficients[products]) for flow, products in way.counted]
         spared = [
             (self._room[flow], self._place[flow], self._coefficients[products])
             for flow, products in way.spared
         ]
-        return _Push(barred, terms[plain][0], tuple(limits), (*terms, *counted), tuple(spared))
+        return _Push(barred, first, tuple(limits), (*terms, *counted), tuple(spared))
 
     def _follow(self, push: _Push, step: int, used: Sequence[Array]) -> None:
         for room, rival in push.barred:

@@ -183,7 +183,7 @@ NODE = {
 """Where ports stand that are not named after their carrier."""
 BY_MILP = [method for method in METHODS if method != "rule_based"]
 """The methods that solve a MILP, in one piece or many; rules keep no commitment and prove nothing."""
-NOT_BY_RULES = {"engine", "hydrogen"}
+NOT_BY_RULES = {"engine"}
 CASE = pytest.mark.parametrize(
     ("name", "method"),
     [(name, method) for name in SYSTEMS for method in (BY_MILP if name in NOT_BY_RULES else METHODS)],
