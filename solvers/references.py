@@ -31,15 +31,17 @@ def nearest_share(reference: System, design: System) -> float:
 
 def sun_and_wind_kw(system: System) -> float:
     """What is installed of sun and wind [kW]."""
-    return sum(system.components[name].capacity_kw for name in _names(system))  # type: ignore[attr-defined]
+    return sum(_capacities_kw(system).values())
 
 
 def values_of(reference: System, share: float) -> dict[str, float]:
     """What distinguishes a reference from the file's: capacities by dotted path."""
-    parts = {name: reference.components[name] for name in _names(reference)}
-    return {f"{name}.capacity_kw": share * part.capacity_kw for name, part in parts.items()}  # type: ignore[attr-defined]
+    return {f"{name}.capacity_kw": share * kw for name, kw in _capacities_kw(reference).items()}
 
 
-def _names(system: System) -> list[str]:
-    kinds = SolarPv | SolarThermal | WindTurbine
-    return [name for name, component in system.components.items() if isinstance(component, kinds)]
+def _capacities_kw(system: System) -> dict[str, float]:
+    return {
+        name: component.capacity_kw
+        for name, component in system.components.items()
+        if isinstance(component, SolarPv | SolarThermal | WindTurbine)
+    }
