@@ -2,8 +2,8 @@
 
 The house of `examples/house` with prices or rules that let its relaxation break exclusive pairs. The plain MILP
 has a binary for every pair in every step and HiGHS' own options; the LP is the relaxation, solved from nothing.
-All three are solved by a new solver object each, so nothing is warm. Where the plain MILP reaches its limit, its time
-is that limit, and the ratio a lower bound.
+All three are solved by a new solver object each, so nothing is warm. Where the plain MILP reaches its
+limit, its time is that limit, and the ratio a lower bound.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ def _plainly(program: LinearProgram, limit_seconds: float) -> Solved:
 _ABOUT = f"""\
 The house over a year with both exclusive pairs of its electricity and that of its tank, each way from nothing and
 to a gap of {GAP:g}: the LP (pairs relaxed), `milp` (relax, repair, cut stretch by stretch), and the plain MILP
-with a binary for every pair and hour. A plain MILP that reaches {LIMIT_SECONDS:g} s counts with that time, so its ratio
-is a lower bound. The premium in the last case makes curtailing dearer than burning energy in the battery."""
+with a binary for every pair and hour. A plain MILP that reaches {LIMIT_SECONDS:g} s counts with that time, so its
+ratio is a lower bound. The premium in the last case makes curtailing dearer than burning energy in the battery."""
 
 
 def section(hours: int = 8760, limit_seconds: float = LIMIT_SECONDS) -> Section:

@@ -380,4 +380,8 @@ class _Search:
         reduced = self.master.cost - self._by_columns.T @ self.duals
         by_column = np.maximum(reduced * away, 0.0)
         by_row = np.maximum(self.duals * (self._by_rows @ away), 0.0)
-        return np.bincount(self._columns, by_column, self.steps) + np.bincount(self._rows, by_row, self.steps)
+        return np.add(
+            np.bincount(self._columns, by_column, self.steps),
+            np.bincount(self._rows, by_row, self.steps),
+            dtype=float,
+        )
