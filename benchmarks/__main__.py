@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from statistics import median
 
-from benchmarks import cold, hybrid, parameters, pypsa_network, warm, workers
+from benchmarks import cold, hybrid, pairs, parameters, pypsa_network, warm, workers
 from benchmarks.figures import Target, Timing, Workers
 from benchmarks.house import ROOT, house
 from benchmarks.noise import Noise
@@ -14,7 +14,10 @@ from benchmarks.report import Findings, page
 SAME_OPTIMUM = 1e-6
 """Largest relative difference between two optima of one design."""
 
-SECTIONS = {"A year of an engine that is switched on and off, by hybrid and whole": hybrid.section}
+SECTIONS = {
+    "A year of an engine that is switched on and off, by hybrid and whole": hybrid.section,
+    "A year of exclusive pairs, beside the LP and the plain MILP": pairs.section,
+}
 """What else is measured, each with a table and targets of its own."""
 
 ROUNDS = {168: 5, 8760: 1}

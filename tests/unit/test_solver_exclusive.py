@@ -10,7 +10,11 @@ from schema.study import SolverSettings
 from schema.system import System
 from solvers import milp
 from solvers.dispatch import Dispatcher
+from solvers.highs import PersistentHighs
+from solvers.local_cuts import tighten
+from solvers.pairs import netted
 from solvers.solution import Status
+from solvers.stretches import steps_of
 
 EXACT = SolverSettings(mip_gap_fraction=1e-7)
 BIG = 1000.0
@@ -209,3 +213,99 @@ def test_two_grids_without_limits_that_have_nothing_to_trade_are_fine():
     ).dispatch()
     assert run.status is Status.OPTIMAL
     assert run.kpis["total_cost"] == pytest.approx(0.2)
+
+
+def evenings(days):
+    """Days on which what is sold from 17 to 20 h earns more than it costs."""
+    rng = np.random.default_rng(5)
+    hour = np.arange(24 * days) % 24
+    return {
+        "load": 1.0 + rng.uniform(0, 1, hour.size),
+        "sun": np.clip(np.sin((hour - 6) / 12 * np.pi), 0, None) * rng.uniform(0.4, 1, hour.size),
+        "buy": np.where((hour >= 7) & (hour < 22), 0.32, 0.24),
+        "sell": np.where((hour >= 17) & (hour < 20), 0.36, 0.05),
+    }
+
+
+def tightened(run_of, gap_eur=1e-6):
+    compiled, program = relaxation(run_of)
+    highs = PersistentHighs()
+    relaxed = highs.solve(program, time_limit_seconds=60)
+    cuts = tighten(highs, program, compiled.pairs, milp.Clock(60), relaxed, highs.row_duals(), gap_eur)
+    return relaxed, cuts, program
+
+
+def test_cuts_of_single_evenings_close_the_gap_of_a_week():
+    limits = {"import_limit": 6, "export_limit": 5}
+    series = evenings(7)
+    relaxed, cuts, program = tightened(dispatcher(house(**limits), series))
+    _, cost = plain_milp(series, **limits)
+    assert relaxed.bound < cost - 1
+    assert cuts.bound == pytest.approx(cost, rel=1e-6)
+    assert cuts.best.objective == pytest.approx(cost, rel=1e-6)
+    # Rows are added, and nothing is searched over the week as a whole.
+    assert cuts.program.row_lower.size > program.row_lower.size
+    assert cuts.program.integers.size == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cuts_hold_for_every_dispatch_whatever_the_prices(seed):
+    series = random_series(seed, 72)
+    relaxed, cuts, program = tightened(dispatcher(house(import_limit=5, export_limit=3), series))
+    _, cost = plain_milp(series, import_limit=5, export_limit=3)
+    slack = 1e-6 * max(abs(cost), 1)
+    assert relaxed.bound <= cuts.bound + slack
+    assert cuts.bound <= cost + slack
+    assert cuts.best.objective >= cost - slack
+    own = slice(program.row_lower.size, None)
+    left = cuts.program.matrix[own] @ cuts.best.x - cuts.program.row_lower[own]
+    assert left.min() >= -1e-6
+
+
+def test_rows_and_columns_belong_to_the_step_of_their_pair():
+    one = dispatcher(house(import_limit=5, export_limit=3), evenings(1))
+    compiled, program = relaxation(one)
+    rows, columns = steps_of(program, compiled.pairs)
+    names = compiled.program
+    assert all(names.row_name(row).step == step for row, step in enumerate(rows))
+    assert all(names.column_name(column)[2] == step for column, step in enumerate(columns))
+
+
+def test_what_cancels_in_every_row_is_netted_without_another_solve():
+    parts = house()
+    parts["battery"] |= {"charge_efficiency_fraction": 1, "discharge_efficiency_fraction": 1}
+    one = dispatcher(parts, {"load": [1.0, 1.0], "sun": [0, 0], "buy": [0.3, 0.3], "sell": [0.1, 0.1]})
+    compiled, program = relaxation(one)
+    grid, battery = compiled.pairs
+    x = np.zeros(program.cost.size)
+    x[battery.a], x[battery.b] = [2.0, 0.5], [1.5, 2.0]
+    x[grid.a], x[grid.b] = [2.0, 1.0], [1.0, 0.0]
+    apart = netted(program, compiled.pairs, x)
+    assert apart[battery.a] == pytest.approx([0.5, 0])
+    assert apart[battery.b] == pytest.approx([0, 1.5])
+    # Import and export cancel too, and selling earns less than buying costs.
+    assert apart[grid.a] == pytest.approx([1, 1])
+    assert apart[grid.b] == pytest.approx([0, 0])
+
+
+def test_what_is_lost_in_a_battery_is_not_netted():
+    one = dispatcher(house(), {"load": [1.0], "sun": [0], "buy": [0.3], "sell": [0.4]})
+    compiled, program = relaxation(one)
+    x = np.ones(program.cost.size)
+    assert netted(program, compiled.pairs, x) == pytest.approx(x)
+
+
+def test_an_infeasible_stretch_makes_the_whole_infeasible():
+    # As above, over days: only the third day's surplus has nowhere to go.
+    parts = house(export_limit=0, chp_kw=8, pv_kw=0)
+    load, heat = np.ones(120), np.full(120, 0.5)
+    heat[60:72] = 4.0
+    series = {
+        "load": load,
+        "heat": heat,
+        "sun": np.zeros(120),
+        "buy": np.full(120, 0.3),
+        "sell": np.zeros(120),
+    }
+    run = dispatcher(parts, series).dispatch()
+    assert run.status is Status.INFEASIBLE
