@@ -38,7 +38,7 @@ NO_TIME = "the time limit was reached before the conflict was found"
 NOT_FOUND = "the conflict could not be narrowed down"
 _MOST_LINES = 12
 _MOST_STEPS = 1000
-_NOTHING = 1e-5
+NOTHING = 1e-5
 """Less than this [kW or kWh] counts as met."""
 
 Rows = NDArray[np.intp]
@@ -77,7 +77,7 @@ def explain(question: Question) -> tuple[str, ...]:
         status, missing = _missing(question, rows, ())
     if missing is None:
         return (NO_TIME if question.clock.left <= 0 else NOT_FOUND,)
-    if np.abs(missing).max(initial=0.0) <= _NOTHING:
+    if np.abs(missing).max(initial=0.0) <= NOTHING:
         return _explain_whole(question, _rows_of(question.names, only="balance"))
     worst = question.names.row_name(int(rows[np.abs(missing).argmax()])).step
     return tuple(_told(question, rows, missing)) + _narrowed(question, worst)
@@ -92,15 +92,16 @@ def _missing(
     question: Question, rows: Rows, pairs: tuple[milp.Pair, ...], integers: Indices = _NO_COLUMNS
 ) -> tuple[Status, Array | None]:
     """What is missing (positive) or too much (negative) in each of `rows` at the least (X1)."""
-    elastic = replace(_elastic(question.program, rows), integers=integers)
-    answer = milp.solve(question.highs, elastic, pairs, question.clock, mip_gap_fraction=0.05)
+    stretched = replace(elastic(question.program, rows), integers=integers)
+    answer = milp.solve(question.highs, stretched, pairs, question.clock, mip_gap_fraction=0.05)
     if answer.x is None:
         return answer.status, None
     slack = answer.x[-2 * rows.size :]
     return answer.status, slack[: rows.size] - slack[rows.size :]
 
 
-def _elastic(program: LinearProgram, rows: Rows) -> LinearProgram:
+def elastic(program: LinearProgram, rows: Rows) -> LinearProgram:
+    """The program of (X1): what is missing in each of `rows`, then what is too much, are its last columns."""
     m, n, k = program.row_lower.size, program.cost.size, rows.size
     unit = sp.csc_array((np.ones(k), (rows, np.arange(k))), shape=(m, k))
     # A balance's row states what flows put in less what they take, with the demand on its right.
@@ -124,7 +125,7 @@ def _told(question: Question, rows: Rows, missing: Array) -> Iterator[str]:
         own = missing[(rows >= place.start) & (rows < place.stop)]
         for sign, word in ((1.0, "is short"), (-1.0, "has too much")):
             off = np.clip(sign * own, 0.0, None)
-            steps = np.flatnonzero(off > _NOTHING)
+            steps = np.flatnonzero(off > NOTHING)
             if steps.size == 0:
                 continue
             when = f"in {_count(steps.size)}, by up to {off.max():.3g}"

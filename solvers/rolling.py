@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from solvers import milp, whole
+from solvers import conflicts, milp, whole
 from solvers.case import Case, Engine
 from solvers.highs import DividedBasis, Outcome, PersistentHighs
 from solvers.judging import Dispatch, judge
@@ -47,7 +47,6 @@ class Plan:
             what is reached anyway. NaN where nothing is told.
         basis: of the whole program; each window starts from its part of it.
         relaxed_steps: at the end of the look-ahead, whole columns of so many steps need not be whole.
-        held: (n,), whole columns are held at these values; NaN where they are free.
     """
 
     window_steps: int
@@ -56,11 +55,10 @@ class Plan:
     ends: Array
     basis: Any = None
     relaxed_steps: int = 0
-    held: Array | None = None
 
     def loosened(self) -> Plan:
         """Without anything that a window could fail by needlessly."""
-        return replace(self, ends=np.full_like(self.ends, np.nan), relaxed_steps=0, held=None)
+        return replace(self, ends=np.full_like(self.ends, np.nan), relaxed_steps=0)
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,9 @@ class _Roll:
     def _solve(self, cut: Cut, plan: Plan) -> Answer:
         """One window within its share of the time; without an answer by then, within half of what is left."""
         part = self.windows.program_of(self.program, cut, self.x, plan.ends)
-        part = _with_plan(part, self.windows, cut, plan)
+        if plan.relaxed_steps and cut.stop < self.windows.steps:
+            step = self.windows.step_of_column[cut.columns[part.integers]]
+            part = replace(part, integers=part.integers[step < cut.stop - plan.relaxed_steps])
         share = (cut.stop - cut.start) / (self.windows.steps - cut.start)
         answer, in_time = self._solve_within(share * self.clock.left, part, cut)
         return answer if in_time else self._solve_within(self.clock.left / 2, part, cut)[0]
@@ -225,19 +225,21 @@ class _Roll:
         if self.clock.left <= 0:
             reached = f"with a dispatch up to step {cut.start} of {self.windows.steps}"
             return Rolled(Status.FAILED, f"time limit reached {reached}")
-        where = f"no dispatch of steps {cut.start + 1} to {cut.stop}"
-        return Rolled(Status.FAILED, f"{where} follows from what was decided before: {answer.message}")
+        where = f"no dispatch of steps {cut.start + 1} to {cut.stop} follows from what was decided before"
+        return Rolled(Status.FAILED, f"{where}: {self._lack(cut) or answer.message}")
 
-
-def _with_plan(part: LinearProgram, windows: Windows, cut: Cut, plan: Plan) -> LinearProgram:
-    """The window with whole columns held at what the plan says, or relaxed at its far end."""
-    if plan.relaxed_steps and cut.stop < windows.steps:
-        step = windows.step_of_column[cut.columns[part.integers]]
-        part = replace(part, integers=part.integers[step < cut.stop - plan.relaxed_steps])
-    if plan.held is None:
-        return part
-    held = plan.held[cut.columns[part.integers]]
-    places, held = part.integers[np.isfinite(held)], np.round(held[np.isfinite(held)])
-    lower, upper = part.lower.copy(), part.upper.copy()
-    lower[places] = upper[places] = held
-    return replace(part, lower=lower, upper=upper)
+    def _lack(self, cut: Cut) -> str:
+        """The equation of a window that is furthest from being met; empty where only units or pairs are."""
+        nothing = self.plan.loosened().ends
+        part = self.windows.program_of(self.program, cut, self.x, nothing)
+        rows = np.arange(part.row_lower.size)
+        stretched = conflicts.elastic(part, rows)
+        outcome = self.highs.solve(stretched, time_limit_seconds=self.clock.left, relaxed=True)
+        off = np.zeros(1) if outcome.x is None else outcome.x[-2 * rows.size :].reshape(2, -1).sum(axis=0)
+        if off.max() <= conflicts.NOTHING:
+            return ""
+        name = self.windows.program.row_name(int(cut.rows[off.argmax()]))
+        what = (
+            f"the balance of {name.owner}" if name.label == "balance" else f"{name.owner}: its {name.label}"
+        )
+        return f"{what} cannot be kept in step {name.step + 1}"

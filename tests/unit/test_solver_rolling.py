@@ -191,7 +191,10 @@ def test_what_no_few_windows_can_mend_has_failed_and_says_where_it_got_stuck():
     parts, series = car_that_leaves_after(8, power_kw=1, needs_kwh=8)
     blind = house(parts, series, 1, foresight="window").dispatch()
     assert blind.status is Status.FAILED
-    assert blind.solution.message.startswith("no dispatch of steps 6 to")
+    assert blind.solution.message == (
+        "no dispatch of steps 6 to 11 follows from what was decided before: "
+        "car: its level cannot be kept in step 8"
+    )
     assert blind.solution.values == {}
     seeing = house(parts, series, 1, foresight="horizon").dispatch()
     assert seeing.status is Status.OPTIMAL
