@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ecosystemiser.commands import community, db, doctor, query, run, serve, solve, studies, validate
+from ecosystemiser.commands import community, db, doctor, query, replay, run, serve, solve, studies, validate
 from ecosystemiser.failures import PlainGroup
 from ecosystemiser.options import examples
 
@@ -58,6 +58,7 @@ solve.register(app)
 validate.register(app)
 query.register(app)
 studies.register(app)
+replay.register(app)
 community.register(app)
 db.register(app)
 serve.register(app)

@@ -79,6 +79,43 @@ def simulation_run(connection: sqlite3.Connection, run_id: str) -> Row | None:
     return rows[0] if rows else None
 
 
+def required_run(connection: sqlite3.Connection, run_id: str) -> Row:
+    """As `simulation_run`.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    run = simulation_run(connection, run_id)
+    if run is None:
+        message = f"there is no run {run_id!r}: `ecosystemiser query runs` lists those there are"
+        raise InputError(Finding("", "run_id", run_id, "the id of a run", message))
+    return run
+
+
+def evaluation(connection: sqlite3.Connection, run_id: str) -> Row:
+    """A settled evaluation, as `evaluations` has it.
+
+    Raises:
+        InputError: there is no such run, or it was never settled.
+    """
+    run = required_run(connection, run_id)
+    rows = fetch(connection, f"{EVALUATIONS} WHERE e.run_id = ?", [run["study_run_id"]])
+    if not rows:
+        message = f"{run_id} was never settled: `ecosystemiser run STUDY.yaml --resume` solves it"
+        raise InputError(Finding("", "run_id", run_id, "a settled run", message))
+    return rows[0]
+
+
+def kept_runs(connection: sqlite3.Connection, study_id: str) -> list[Row]:
+    """The runs of a study that kept their files: `run_id` and `results_path`."""
+    return fetch(
+        connection,
+        "SELECT run_id, results_path FROM simulation_runs WHERE study_id = ? AND results_path IS NOT NULL "
+        "ORDER BY run_id",
+        [study_id],
+    )
+
+
 def fronts(connection: sqlite3.Connection, study_id: str) -> list[Row]:
     """The study's fronts as recorded (size, hypervolume, run ids), by generation, the final one last.
 
@@ -182,10 +219,7 @@ def run_history(connection: sqlite3.Connection, run_id: str) -> list[Row]:
     Raises:
         InputError: there is no such run.
     """
-    run = simulation_run(connection, run_id)
-    if run is None:
-        message = f"there is no run {run_id!r}: `ecosystemiser query runs` lists those there are"
-        raise InputError(Finding("", "run_id", run_id, "the id of a run", message))
+    run = required_run(connection, run_id)
     metadata = run["metadata_json"] or {}
     now = {"begun": run["timestamp"], "settled": run["updated_at"], "status": run["simulation_status"]}
     if now["status"] == "running":

@@ -26,7 +26,7 @@ from schema.store.folders import COMMIT_MARK, Folder, Place, checked_url, folder
 from schema.store.records import RunFiles, check_run_id, check_study_id
 from schema.store.values import compact_json
 
-Series = Literal["flows", "components"]
+Series = Literal["flows", "components", "profiles"]
 # Four weeks of hours: one week of a run lies in one or two row groups, the others stay unread.
 _ROWS_PER_GROUP: Final = 672
 # What a column's rounding may cost, in its unit: a watt, a watt-hour.
