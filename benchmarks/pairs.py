@@ -157,11 +157,11 @@ def _plainly(program: LinearProgram, limit_seconds: float) -> Solved:
 
 
 _ABOUT = f"""\
-The house over a year, its pairs of grid, battery and tank kept apart, each way from nothing and to a gap of {GAP:g}:
-the LP (pairs relaxed), `milp` (relax, repair, cut stretch by stretch; at most {LIMIT_SECONDS:g} s), and the plain MILP
-with a binary for every pair and hour. The plain MILP may take {TIMES_AS_LONG:g} times as long as `milp`, or as long
-where that left a gap; where it ends with a gap, its ratio is a lower bound. The premium in the last case makes
-curtailing dearer than burning energy in the battery."""
+The house over a year, its pairs of grid, battery and tank kept apart, each way from nothing and to a gap of
+{GAP:g}: the LP (pairs relaxed), `milp` (relax, repair, cut stretch by stretch; at most {LIMIT_SECONDS:g} s), and
+the plain MILP with a binary for every pair and hour. The plain MILP may take {TIMES_AS_LONG:g} times as long as
+`milp`, or as long where that left a gap; where it ends with a gap, its ratio is a lower bound. The premium in the
+last case makes curtailing dearer than burning energy in the battery."""
 
 
 def section(hours: int = 8760, limit_seconds: float = LIMIT_SECONDS) -> Section:
