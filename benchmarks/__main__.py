@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from statistics import median
 
-from benchmarks import cold, hybrid, pairs, parameters, pypsa_network, warm, workers
+from benchmarks import cold, hybrid, pairs, parameters, pypsa_network, rules, warm, workers
 from benchmarks.figures import Target, Timing, Workers
 from benchmarks.house import ROOT, house
 from benchmarks.noise import Noise
@@ -17,6 +17,7 @@ SAME_OPTIMUM = 1e-6
 SECTIONS = {
     "A year of an engine that is switched on and off, by hybrid and whole": hybrid.section,
     "A year of exclusive pairs, beside the LP and the plain MILP": pairs.section,
+    "A population over a year, by rules and by warm MILPs": rules.section,
 }
 """What else is measured, each with a table and targets of its own."""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from schema.base import Value
 from schema.bounds import out_of_bounds, references
@@ -86,10 +89,22 @@ def design_case(reference: Case, values: Mapping[str, Value]) -> Case:
         name: reference.numbers[name]
         if component is reference.system.components[name]
         and (same_weights or not maths_of(component).weighted)
-        else component_numbers(system, name, setting)
+        else _sharing(component_numbers(system, name, setting), reference.numbers[name])
         for name, component in system.components.items()
     }
     return Case(system, solver, setting, numbers)
+
+
+def _sharing(numbers: Numbers, reference: Numbers) -> Numbers:
+    """Parameters with the reference's arrays in the place of equal ones: a population takes less memory."""
+    return MappingProxyType(
+        {
+            name: known
+            if (known := reference.get(name)) is not None and np.array_equal(known, value)
+            else value
+            for name, value in numbers.items()
+        }
+    )
 
 
 def _require_sound_series(before: System, system: System, series: Mapping[str, Array]) -> None:

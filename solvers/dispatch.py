@@ -83,8 +83,17 @@ class Dispatcher:
         Returns:
             For each design its dispatch, or what went wrong with it.
         """
+        most = rules.most_together(self.system.horizon.steps)
+        parts = [designs[start : start + most] for start in range(0, len(designs), most)]
+        room = rules.Room()
+        return [one for part in parts for one in self._part(part, None if keep_series else room)]
+
+    def _part(
+        self, designs: Sequence[Mapping[str, Value]], room: rules.Room | None
+    ) -> list[Dispatch | Exception]:
         found: dict[int, Dispatch | Exception] = {}
         by_rules: dict[int, Case] = {}
+        began = time.perf_counter()
         for place, values in enumerate(designs):
             try:
                 case = self.case(values)
@@ -94,9 +103,8 @@ class Dispatcher:
                     found[place] = self.dispatch(values)
             except Exception as error:  # noqa: BLE001 - one design must never sink the others
                 found[place] = error
-        began = time.perf_counter()
-        dispatches = rules.dispatch_all([*by_rules.values()], self.engine, keep_series=keep_series)
-        seconds = (time.perf_counter() - began) / max(len(by_rules), 1)
+        dispatches = rules.dispatch_all([*by_rules.values()], self.engine, room)
+        seconds = (time.perf_counter() - began) / len(designs)
         for place, dispatch in zip(by_rules, dispatches, strict=True):
             try:
                 found[place] = replace(self._with_baseline(designs[place], dispatch), seconds=seconds)

@@ -32,12 +32,31 @@ from solvers.rules.telling import shortages
 from solvers.rules.ways import Means, Way, order_of, ways_of
 from solvers.solution import Solution, Status
 
-_MOST_CELLS = 4_400_000
-"""Designs times steps that are worked on together; a flow of them takes 35 MB."""
+_MOST_CELLS = 3_000_000
+"""Designs times steps that are worked on together; a flow of them takes 24 MB."""
 _EXACT = 1e-9
 """A level this near to its end, relative to the capacity, has reached it."""
 
 Values = dict[str, dict[str, Array]]
+
+
+class Room:
+    """Memory for flows, used again by the next designs: fresh memory costs as much as the pass itself."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[Flow, Array] = {}
+
+    def arrays(self, names: Sequence[Flow], shape: tuple[int, int]) -> dict[Flow, Array]:
+        """An array (n, T) for each name, with whatever stands in it."""
+        for name in names:
+            if name not in self._arrays or len(self._arrays[name]) < shape[0]:
+                self._arrays[name] = np.empty(shape)
+        return {name: self._arrays[name][: shape[0]] for name in names}
+
+
+def most_together(steps: int) -> int:
+    """How many designs are worked on together, by the steps of the horizon."""
+    return max(1, _MOST_CELLS // steps)
 
 
 def dispatch(case: Case, engine: Engine) -> Dispatch:
@@ -45,26 +64,27 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
     return dispatch_all([case], engine)[0]
 
 
-def dispatch_all(cases: Sequence[Case], engine: Engine, *, keep_series: bool = True) -> list[Dispatch]:
+def dispatch_all(cases: Sequence[Case], engine: Engine, room: Room | None = None) -> list[Dispatch]:
     """The dispatches of several designs; each gets what it would get alone.
 
     Args:
         cases: designs of one system.
         engine: its engine.
-        keep_series: whether the dispatches have their flows, states and values; a thousand years take gigabytes.
+        room: memory that is used again; the dispatches then have no flows, states and values.
     """
     found = {place: refused for place, case in enumerate(cases) if (refused := _refused(case)) is not None}
     left = [place for place in range(len(cases)) if place not in found]
     for (network, order), places in _alike(cases, left, engine).items():
         ways = [_ways(network)[place] for place in order]
-        room: dict[Flow, Array] = {}
-        for chunk in _chunks(places, max(1, _MOST_CELLS // cases[0].system.horizon.steps)):
+        for chunk in _chunks(places, most_together(cases[0].system.horizon.steps)):
             began = perf_counter()
-            values = _passed([cases[place] for place in chunk], network, ways, {} if keep_series else room)
+            values = _passed(
+                [cases[place] for place in chunk], network, ways, Room() if room is None else room
+            )
             seconds = (perf_counter() - began) / len(chunk)
             for place, own in zip(chunk, values, strict=True):
                 judged = _judged(cases[place], network, own, seconds)
-                found[place] = judged if keep_series else judged.without_series()
+                found[place] = judged if room is None else judged.without_series()
     return [found[place] for place in range(len(cases))]
 
 
@@ -114,14 +134,8 @@ def _ways(network: Network) -> tuple[Way, ...]:
     return _KNOWN_WAYS[network]
 
 
-def _passed(
-    cases: Sequence[Case], network: Network, ways: Sequence[Way], room: dict[Flow, Array]
-) -> list[Values]:
-    """The variables of designs that share a network and the order of its ways.
-
-    They lie in `room`, in the arrays that are there if these are large enough: fresh memory costs as much as the
-    pass itself.
-    """
+def _passed(cases: Sequence[Case], network: Network, ways: Sequence[Way], room: Room) -> list[Values]:
+    """The variables of designs that share a network and the order of its ways, lying in `room`."""
     system = cases[0].system
     table = Table([case.numbers for case in cases], system.horizon.steps)
     uppers = {
@@ -135,10 +149,7 @@ def _passed(
         for store in network.stores
     ]
     passage = Passage(network, ways, table, limits, levels, _kept(ways, levels, uppers))
-    for name in passage.names:
-        if name not in room or len(room[name]) < len(cases):
-            room[name] = np.empty((len(cases), system.horizon.steps))
-    results = {name: room[name][: len(cases)] for name in passage.names}
+    results = room.arrays(passage.names, (len(cases), system.horizon.steps))
     passage.run(results)
     return [_values(case, network, {flow: series[place] for flow, series in results.items()})
             for place, case in enumerate(cases)]  # fmt: skip
