@@ -43,4 +43,5 @@ def parametric_study(
         run.record.front(convergence)
         run.record.analyses(analyses(run.asked, answers))
         run.show_front(convergence.front)
-        return run.finish()
+        keep = convergence.front if run.asked.timeseries == "front" else []
+        return run.finish(series_of=[scored.design for scored in keep])

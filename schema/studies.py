@@ -52,8 +52,8 @@ class OutputStudy(StudyBase):
     `{from_study: ID, pick: knee}`."""
     outputs: list[KpiName] = Field(default=["total_cost", "total_co2"], min_length=1)
     """KPIs to look at; the first one is the fitness."""
-    timeseries: Literal["all", "none"] = "none"
-    """Which runs keep their Parquet files."""
+    timeseries: Literal["all", "front", "none"] = "none"
+    """Which runs keep their Parquet files; `front` has a meaning in a parametric study only."""
 
     @field_validator("outputs")
     @classmethod
@@ -61,6 +61,14 @@ class OutputStudy(StudyBase):
         if len(set(outputs)) != len(outputs):
             raise ValueError("outputs: one stands twice")
         return outputs
+
+    @model_validator(mode="after")
+    def _front_is_there(self) -> OutputStudy:
+        if self.timeseries == "front" and not isinstance(self, ParametricStudy):
+            raise ValueError(
+                f"timeseries: a {self.type.replace('_', ' ')} study has no front; write all or none"
+            )
+        return self
 
     @property
     def objectives(self) -> dict[str, Sense]:
@@ -78,7 +86,7 @@ class SingleStudy(OutputStudy):
 
     type: Literal["single"]
     """Kind of study."""
-    timeseries: Literal["all", "none"] = "all"
+    timeseries: Literal["all", "front", "none"] = "all"
     """Which runs keep their Parquet files."""
 
     @model_validator(mode="after")

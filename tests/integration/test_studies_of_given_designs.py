@@ -222,6 +222,28 @@ def test_a_monte_carlo_study_records_every_row_and_leaves_out_only_what_has_no_a
     assert sorted(row["importance_rank"] for row in effects) == [1, 2, 3]
 
 
+def test_where_no_sample_can_be_dispatched_the_study_fails_and_says_why(results, write):
+    limit = {"grid.import_limit_kw": {"distribution": "uniform", "min": 0.1, "max": 0.2}}
+    path = write(RISK, study="hopeless", uncertain=limit, sampling={"samples": 4})
+    assert run(path, results) == "failed"
+    with Store.open(results, read_only=True) as store:
+        study = store.study("hopeless")
+        assert queries.uncertainty(store.connection, "hopeless") == []
+    assert study["metadata_json"]["left_out"]["share"] == 1
+    assert study["metadata_json"]["reason"]
+    shown = cli("query", "uncertainty", "--study-id", "hopeless", "--results", results)
+    assert "has no analysis of uncertainty" in shown.output
+
+
+def test_a_sweep_may_keep_the_series_of_its_front(results, write):
+    path = write(SWEEP, study="kept", sweep={"pv.capacity_kw": [0, 3, 6]}, timeseries="front")
+    assert run(path, results) == "completed"
+    with Store.open(results, read_only=True) as store:
+        front = {row["run_id"] for row in queries.pareto_front(store.connection, "kept")}
+        runs = [queries.simulation_run(store.connection, f"kept-{i:07d}") for i in range(3)]
+    assert {run["run_id"] for run in runs if run["flows_path"]} == front
+
+
 def test_a_single_study_takes_the_other_study_s_knee_and_keeps_its_series(store, results):
     (row,) = queries.evaluations(store.connection, "one")
     (base,) = store.study("one")["metadata_json"]["designs"]

@@ -187,6 +187,12 @@ WRONG_MONTE_CARLO = {
     ),
     "too few for FAST": ("method: sobol", "method: fast", "sampling", "fast needs at least 65"),
     "too many": ("samples: 64", "samples: 900000", "", "more than 1,000,000"),
+    "front without a front": (
+        "outputs: [",
+        "timeseries: front\noutputs: [",
+        "",
+        "a monte carlo study has no front",
+    ),
     "unknown output": ("total_co2", "total_c02", "outputs.1", "did you mean 'total_co2'?"),
     "output that not all have": (
         "total_co2",

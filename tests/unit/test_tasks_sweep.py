@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from schema.loading import load_study
 from tasks.bases import Base
@@ -85,6 +88,23 @@ def test_a_product_of_signs_is_all_interaction():
     assert shares.first == pytest.approx([0, 0])
     assert shares.total == pytest.approx([1, 1])
     assert shares.pairs[frozenset((0, 1))] == pytest.approx(1)
+
+
+@given(
+    Y=arrays(float, (3, 2, 2), elements=st.floats(-100, 100).map(lambda y: round(y, 3))).filter(
+        lambda Y: np.ptp(Y) > 0.1
+    )
+)
+def test_over_a_whole_grid_shares_add_up_and_totals_are_what_the_others_leave(Y):
+    """A parameter's total is its own, its pairs' and the triple's share; the triple's is what is left."""
+    levels = np.stack(np.meshgrid(*map(np.arange, Y.shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    shares = variance_shares(levels, Y.ravel())
+    triple = 1 - sum(shares.first) - sum(shares.pairs.values())
+    assert -1e-9 < triple <= 1 + 1e-9
+    assert min(*shares.first, *shares.pairs.values()) > -1e-9
+    for j in range(3):
+        own = sum(share for pair, share in shares.pairs.items() if j in pair)
+        assert shares.total[j] == pytest.approx(shares.first[j] + own + triple, abs=1e-9)
 
 
 def test_what_does_not_vary_has_no_shares():
