@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def solve(
     system: Annotated[Path, typer.Argument(metavar="SYSTEM.yaml", help="The system.")],
-    solver: Annotated[str, typer.Option("--solver", metavar="METHOD", help="How to dispatch it.")] = "milp",
+    solver: Annotated[
+        str, typer.Option("--solver", metavar="METHOD", help="milp, rule_based, rolling_horizon or hybrid.")
+    ] = "milp",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Change a number of the system; can be repeated."),

@@ -3,13 +3,13 @@
 Symbols: l level after a step, b = keep · l_{t-1} + carried_t what it is without charging, η what a unit of charge
 adds, ρ what a unit of discharge takes, c_max and d_max the most of both, [l_min, l_max] the bounds of the model.
 
-(V1)  charge at most (ceiling_t - b) / η and c_max,  discharge at most (b - floor_t) / ρ and d_max,
+(J1)  charge at most (ceiling_t - b) / η and c_max,  discharge at most (b - floor_t) / ρ and d_max,
       wish (w_t - b) / η
-(V2)  n_t = max(l_min_t, (n_{t+1} - carried_{t+1} - η c_max_{t+1}) / keep_{t+1}):  with less, a later bound breaks
-(V3)  a car's wish and floor:  the most of n until it leaves
-(V4)  a shiftable demand's level is what it had ahead of its wish, its wish max(0, n_t), its ceiling what is
+(J2)  n_t = max(l_min_t, (n_{t+1} - carried_{t+1} - η c_max_{t+1}) / keep_{t+1}):  with less, a later bound breaks
+(J3)  a car's wish and floor:  the most of n until it leaves
+(J4)  a shiftable demand's level is what it had ahead of its wish, its wish max(0, n_t), its ceiling what is
       still to be wished in the window
-(V5)  a cyclic storage that must end with E:  in its last steps floor and ceiling are the level that losses bring
+(J5)  a cyclic storage that must end with E:  in its last steps floor and ceiling are the level that losses bring
       to E by the end, and its wish is the level from which half its power still reaches E
 
 The last steps are as many as empty the storage twice at full power, at least a day, at most a quarter of the
@@ -70,7 +70,7 @@ class Level:
         return Flow(self.store.component, self.store.level)
 
     def open(self, step: int, take: Array, give: Array, wish: Array) -> None:
-        """How much may be put in, taken out, and is wished in a step (V1)."""
+        """How much may be put in, taken out, and is wished in a step (J1)."""
         base = self.base
         if self.keep is None:
             np.copyto(base, self.level)
@@ -159,7 +159,7 @@ def _negated(rows: Rows) -> Rows:
 
 
 def _needed(b: _Bounds) -> Rows:
-    """What a level must be after each step for the rest to be possible (V2)."""
+    """What a level must be after each step for the rest to be possible (J2)."""
     needed = list(b.lowest)
     for t in range(len(needed) - 2, -1, -1):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -169,7 +169,7 @@ def _needed(b: _Bounds) -> Rows:
 
 
 def _for_the_next_trip(b: _Bounds) -> Rows:
-    """What a car is charged to as soon as it can be (V3)."""
+    """What a car is charged to as soon as it can be (J3)."""
     wish = _needed(b)
     for t in range(len(wish) - 2, -1, -1):
         stays = (b.most_charge[t + 1] > 0) & (b.keep[t + 1] > 0)
@@ -179,12 +179,12 @@ def _for_the_next_trip(b: _Bounds) -> Rows:
 
 
 def _served_at_once(b: _Bounds) -> Rows:
-    """What has been wished, or must be served ahead (V4)."""
+    """What has been wished, or must be served ahead (J4)."""
     return [np.maximum(needed, 0.0) for needed in _needed(b)]
 
 
 def _still_wished(b: _Bounds) -> Rows:
-    """What can be served ahead (V4)."""
+    """What can be served ahead (J4)."""
     ceiling = list(b.highest)
     for t in range(len(ceiling) - 2, -1, -1):
         ceiling[t] = np.minimum(ceiling[t], ceiling[t + 1] - b.carried[t + 1])
@@ -194,7 +194,7 @@ def _still_wished(b: _Bounds) -> Rows:
 def _plain(
     store: Store, b: _Bounds, most_discharge: Rows, step_hours: float, feeders: Array
 ) -> tuple[Rows, Rows, list[Array | None]]:
-    """Floor, ceiling and wish of a storage (V5)."""
+    """Floor, ceiling and wish of a storage (J5)."""
     floor, ceiling, steps = list(b.lowest), list(b.highest), len(b.lowest)
     keep = b.keep[0]
     sinks = (b.lowest[0] > 0) & ((keep < 1) | (b.carried[0] < b.lowest[0]))
