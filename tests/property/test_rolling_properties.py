@@ -20,7 +20,7 @@ GAP = 1e-6
 def houses(draw, engine=False):
     """A house that can always be served, its profiles, and how it is cut into windows."""
     some = st.sampled_from
-    steps = draw(st.integers(7, 14))
+    steps = draw(st.integers(10, 14))  # more than the longest window and its look-ahead
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     parts = {
         "grid": {
