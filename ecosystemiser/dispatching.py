@@ -54,6 +54,7 @@ class Solved:
             "message": solution.message,
             "objective": solution.objective_eur,
             "gap_fraction": solution.gap_fraction,
+            "missed": dict(solution.missed),
             "solver": self.method,
             "solve_seconds": self.seconds,
             "solver_seconds": solution.solver_seconds,

@@ -70,6 +70,8 @@ def _print(solved: Solved) -> None:
         f"{solved.name}: {dispatch.status} by {solved.method}{gap}, {duration(solved.seconds)}, "
         "checked outside the solver\n"
     )
+    if solution.missed:
+        typer.echo(f"{solution.message}\n")
     kpis = dispatch.kpis
     columns = {
         "KPI": list(kpis),

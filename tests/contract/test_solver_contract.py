@@ -17,6 +17,7 @@ from schema.kpis import KPI_UNITS, defined_kpis
 from schema.study import SolverSettings
 from schema.system import System
 from solvers.dispatch import METHODS, Dispatcher
+from solvers.model import numbers_of
 from solvers.solution import Status
 
 STEPS = 30
@@ -315,6 +316,15 @@ def test_a_design_gets_the_same_whatever_was_solved_before(name, method):
         assert one.solution.objective_eur == other.solution.objective_eur
         assert one.kpis == other.kpis
         assert all((one.flows[port] == other.flows[port]).all() for port in one.flows)
+
+
+@pytest.mark.parametrize("name", list(SYSTEMS))
+def test_a_design_with_other_weights_has_the_parameters_that_it_has_when_all_are_worked_out_anew(name):
+    weights = {"solver.co2_weight_eur_per_kg": 0.7, "solver.grid_exchange_weight_eur_per_kwh": 0.3}
+    case = dispatcher(name, "milp").case(weights)
+    for owner, numbers in numbers_of(case.system, case.setting).items():
+        assert numbers.keys() == case.numbers[owner].keys()
+        assert all(np.array_equal(case.numbers[owner][key], value) for key, value in numbers.items()), owner
 
 
 def test_another_process_gives_the_same_kpis():
