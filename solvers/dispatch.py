@@ -66,6 +66,8 @@ class Dispatcher:
         values = values or {}
         case = self.case(values)
         dispatch = self._dispatched(case)
+        if explain and dispatch.status is Status.FAILED and case.solver.method == "rule_based":
+            dispatch = self._proven(case, dispatch)
         if explain and dispatch.status is Status.INFEASIBLE:
             conflict = self._explain(case)
             dispatch = replace(dispatch, solution=replace(dispatch.solution, conflict=conflict))
@@ -138,6 +140,15 @@ class Dispatcher:
         if unfit is not None:
             return Dispatch(case.system, Solution(Status.FAILED, unfit))
         return METHODS[case.solver.method](case, self.engine)
+
+    def _proven(self, case: Case, dispatch: Dispatch) -> Dispatch:
+        """What rules could not serve is infeasible where the relaxation of the model is."""
+        compiled, message = self.engine.compiled(case), dispatch.solution.message
+        relaxed = milp.with_finite_pairs(compiled.linear_program(case), compiled.pairs)
+        limit = case.solver.time_limit_seconds
+        outcome = self.engine.highs.solve(relaxed, time_limit_seconds=limit, relaxed=True)
+        proven = outcome.status is Status.INFEASIBLE
+        return Dispatch(case.system, Solution(Status.INFEASIBLE, message)) if proven else dispatch
 
     def _unfit(self, case: Case) -> str | None:
         """Why the method cannot dispatch the design at all."""

@@ -371,10 +371,17 @@ def test_a_demand_that_cannot_be_met_is_told_in_the_components_words(method, ste
 
 
 def test_rules_that_cannot_meet_a_demand_have_failed_as_that_proves_nothing():
-    run = with_too_much_load_at(2, "rule_based").dispatch(explain=True)
+    run = with_too_much_load_at(2, "rule_based").dispatch()
     assert run.status is Status.FAILED
-    assert "electricity" in run.solution.message
+    assert "the balance of electricity is short in 1 step" in run.solution.message
     assert run.kpis == {}
+
+
+def test_rules_that_are_asked_why_tell_a_conflict_where_no_dispatch_is_possible():
+    run = with_too_much_load_at(2, "rule_based").dispatch(explain=True)
+    assert run.status is Status.INFEASIBLE
+    assert "grid: import_kw at most 30" in "\n".join(run.solution.conflict)
+    assert (run.solution.values, run.kpis) == ({}, {})
 
 
 def test_rules_refuse_a_unit_that_is_on_or_off_and_name_it():
