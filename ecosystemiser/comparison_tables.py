@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ecosystemiser.design_tables import moment
-from ecosystemiser.printing import Grid, Row, heading
+from ecosystemiser.printing import Grid, Row, heading, number
 
 
 def comparison(rows: Sequence[Row]) -> Grid:
@@ -33,7 +34,16 @@ def uncertainty(rows: Sequence[Row], study_id: str) -> Grid:
     names = ["objective_name", "mean_value", "std_dev", *(f"percentile_{p}" for p in (5, 25, 50, 75, 95))]
     told = [{**row, "of run": row["target_solution_id"], **_front(row)} for row in rows]
     columns = _told(told, ["of run", *names, "var_95", "cvar_95", "share on front", "on mean front"])
-    return Grid(f"Uncertainty of {study_id}", columns)
+    figures = [name for name in columns if name.startswith(("mean v", "std", "percentile", "var", "cvar"))]
+    return Grid(f"Uncertainty of {study_id}", _each_to_its_size(columns, figures), right=figures)
+
+
+def _each_to_its_size(columns: Mapping[str, list[Any]], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Figures of several outputs in one column, each with the digits that itself calls for."""
+    return {
+        name: [number(value) for value in values] if name in names else values
+        for name, values in columns.items()
+    }
 
 
 def _front(row: Row) -> dict[str, object]:
@@ -50,7 +60,9 @@ def sensitivity(rows: Sequence[Row], study_id: str) -> Grid:
         *("mu_star", "mu_star_confidence", "sigma", "correlation_coefficient", "rank_correlation"),
     ]
     told = [{**row, "of run": (row["metadata_json"] or {}).get("target_solution_id")} for row in rows]
-    return Grid(f"Sensitivity of {study_id}", _told(told, names))
+    columns = _told(told, names)
+    figures = [name for name in ("mu star", "mu star confidence", "sigma") if name in columns]
+    return Grid(f"Sensitivity of {study_id}", _each_to_its_size(columns, figures), right=figures)
 
 
 def interactions(rows: Sequence[Row]) -> Grid:

@@ -89,10 +89,10 @@ def sampling_lines(told: Row) -> list[str]:
     lines = []
     left_out, sampling = told.get("left_out") or {}, told.get("sampling") or {}
     if left_out.get("count"):
+        count = f"{left_out['count']:,} sample{'s have' if left_out['count'] != 1 else ' has'}"
         lines.append(
-            f"{left_out['count']:,} samples have no answer ({100 * left_out['share']:.2g} %: "
-            f"{left_out['infeasible']:,} infeasible, {left_out['failed']:,} failed). They are left out of the "
-            "indices that they touch; percentiles are of the others."
+            f"{count} no answer ({100 * left_out['share']:.2g} %: {left_out['infeasible']:,} infeasible, "
+            f"{left_out['failed']:,} failed): left out of the indices that they touch, and of the percentiles."
         )
         lines += [
             f"They lie at {cluster['parameter']} {_range(cluster['unsolved'])}, the others at "

@@ -106,13 +106,21 @@ FAST_LEAST = 65
 """SALib's FAST needs more than 4 M² points with M = 4 harmonics."""
 
 
+def _word_or_number(value: Any) -> str:
+    return "word" if isinstance(value, str) else "number"
+
+
 class Sampling(Model):
     """Which values the uncertain numbers take."""
 
     method: Literal["sobol", "latin_hypercube", "morris", "fast", "random"] = "sobol"
     """`sobol`: Saltelli's design, samples · (D + 2) runs; `morris`: samples · (D + 1); `fast`: samples · D;
     the others as many as samples."""
-    samples: Annotated[int, Field(ge=2, le=MOST_EVALUATIONS)] | Literal["auto"] = 1024
+    samples: Annotated[
+        Annotated[int, Field(ge=2, le=MOST_EVALUATIONS), Tag("number")]
+        | Annotated[Literal["auto"], Tag("word")],
+        Discriminator(_word_or_number),
+    ] = 1024
     """SALib's N. `auto` doubles a Sobol design until the widest interval of an index is below
     `target_interval`; what was run counts on."""
     seed: Annotated[int, Field(ge=0, lt=2**32 - 1)] = 1

@@ -108,16 +108,29 @@ def is_constant(y: Array) -> bool:
 
 
 def ranked(found: Sequence[Effect]) -> list[Effect]:
-    """With the importance rank: by ST, else by μ*, else by the size of the rank correlation."""
+    """With the importance rank: by ST where there is any, else by μ*, else by the size of the rank correlation.
 
-    def importance(effect: Effect) -> float:
-        rank = None if effect.spearman is None else abs(effect.spearman)
-        told = (effect.total, effect.first, effect.mu_star, rank)
-        return next((value for value in told if value is not None), -math.inf)
-
-    order = sorted(range(len(found)), key=lambda j: -importance(found[j]))
-    ranks = {j: rank for rank, j in enumerate(order, 1) if importance(found[j]) > -math.inf}
+    What the others are ranked by and an effect has not, leaves it without a rank.
+    """
+    for measure in (_total, _mu_star, _rank_correlation):
+        sizes = [measure(effect) for effect in found]
+        if any(size is not None for size in sizes):
+            break
+    told = {j: size for j, size in enumerate(sizes) if size is not None}
+    ranks = {j: rank for rank, j in enumerate(sorted(told, key=lambda j: -told[j]), 1)}
     return [replace(effect, rank=ranks.get(j)) for j, effect in enumerate(found)]
+
+
+def _total(effect: Effect) -> float | None:
+    return effect.total
+
+
+def _mu_star(effect: Effect) -> float | None:
+    return effect.mu_star
+
+
+def _rank_correlation(effect: Effect) -> float | None:
+    return None if effect.spearman is None else abs(effect.spearman)
 
 
 def widest_interval(found: Sequence[Effect]) -> float | None:

@@ -185,6 +185,8 @@ def test_ranks_follow_the_total_index_then_morris_then_the_rank_correlation():
         1,
         None,
     ]
+    # An index that a gap has cost is not set against correlations.
+    assert [e.rank for e in ranked([Effect(total=0.1, spearman=0.1), Effect(spearman=0.9)])] == [1, None]
     assert [e.rank for e in ranked([Effect(mu_star=3.0), Effect(mu_star=5.0)])] == [2, 1]
     assert [e.rank for e in ranked([Effect(spearman=0.2), Effect(spearman=-0.7)])] == [2, 1]
 
