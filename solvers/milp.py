@@ -134,7 +134,7 @@ def solve(
         return Answer(relaxed.status, relaxed.message, x, relaxed.objective, relaxed.bound)
     if relaxed.status is not Status.OPTIMAL:
         return Answer(Status.FAILED, f"{relaxed.message} with no dispatch {_what_it_needs(program)}")
-    if unlimited(program, pairs):
+    if _lacks_limits(program, pairs, relaxed.x):
         return Answer(Status.FAILED, UNLIMITED, conclusive=True)
     return _close_gap(highs, program, pairs, clock, relaxed, mip_gap_fraction)
 
@@ -155,6 +155,11 @@ def _rounded(program: LinearProgram, x: Array) -> Array:
     whole = x.copy()
     whole[program.integers] = np.round(x[program.integers])
     return whole
+
+
+def _lacks_limits(program: LinearProgram, pairs: tuple[Pair, ...], x: Array) -> bool:
+    """Whether a pair is broken that nothing limits: no binary could keep it apart."""
+    return any_broken(pairs, x) and unlimited(program, pairs)
 
 
 def _what_it_needs(program: LinearProgram) -> str:
@@ -194,6 +199,8 @@ def _close_gap(
         nothing_new = was_whole and all(wider[pair].size == split[pair].size for pair in pairs)
         if clock.left <= 0 or nothing_new:
             break
+        if best.x is None and _lacks_limits(program, pairs, outcome.x):
+            return Answer(Status.FAILED, UNLIMITED, conclusive=True)
         split, was_whole = wider, True
         outcome = _solve_with_binaries(highs, strong, split, clock, best, mip_gap_fraction)
         best = replace(best, bound=max(best.bound, outcome.bound))

@@ -309,3 +309,17 @@ def test_an_infeasible_stretch_makes_the_whole_infeasible():
     }
     run = dispatcher(parts, series).dispatch()
     assert run.status is Status.INFEASIBLE
+
+
+def test_connections_without_limits_need_none_where_only_a_unit_is_on_or_off():
+    parts = house()
+    parts["spare"] = {**parts["grid"], "import_price_eur_per_kwh": 0.9, "export_price_eur_per_kwh": 0.0}
+    parts["grid"] |= {"import_price_eur_per_kwh": 0.3, "export_price_eur_per_kwh": 0.05}
+    parts["heater"] = {"type": "electric_boiler", "capacity_kw": 4, "min_load_fraction": 0.5}
+    parts["tank"] = {"type": "heat_buffer", "capacity_kwh": 9, "power_kw": 9}
+    parts["heat"] = {"type": "heat_demand", "profile": "heat"}
+    series = random_series(0, steps=12)
+    series["heat"] = np.full(12, 1.2)
+    run = dispatcher(parts, series).dispatch()
+    assert run.status is Status.OPTIMAL, run.solution.message
+    apart(run)
