@@ -15,7 +15,7 @@ from schema.system import System
 from solvers.maths import Numbers, Setting, calendar_months
 from solvers.model import numbers_of
 from solvers.program import LinearProgram, Program
-from tasks.nsga2 import Nsga2
+from tasks.genetic import GeneticSearch
 
 ROOT = Path(__file__).parents[1]
 STUDIES = {168: ROOT / "examples/house/study_week.yaml", 8760: ROOT / "examples/house/study.yaml"}
@@ -66,4 +66,4 @@ class House:
 def house(hours: int) -> House:
     """The house over a week (168) or a year (8760)."""
     loaded = load_study(STUDIES[hours])
-    return House(loaded, Nsga2(loaded.study).ask())
+    return House(loaded, GeneticSearch(loaded.study).ask())

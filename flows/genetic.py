@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 
 from flows.under_way import FINISHED_BEFORE, Step, UnderWay, study_name, under_way
+from schema.store.records import Generation
 from schema.study import GeneticStudy
 from tasks.convergence import Convergence
 from tasks.evaluate import Design
-from tasks.nsga2 import Nsga2
+from tasks.genetic import GeneticSearch
+from tasks.stopping import StoppedBy, Stopping
+from tasks.warm_start import start_of
 from tasks.workers import Runner
 
 
@@ -40,13 +45,22 @@ def genetic_study(
         if run is None:
             return FINISHED_BEFORE
         asked = run.asked
-        algorithm, convergence = Nsga2(asked), Convergence(asked, asked.algorithm.reference_point)
-        generations = asked.algorithm.max_generations
-        for generation in range(1, generations + 1):
+        start = start_of(run.store, run.loaded)
+        if asked.algorithm.start_from is not None:
+            run.record.tell(start=start.recorded())
+        algorithm = GeneticSearch(asked, start.designs)
+        convergence, stopping = Convergence(asked, asked.algorithm.reference_point), Stopping(asked)
+        stopped_by: StoppedBy | None = None
+        for generation in itertools.count(1):
             designs = run.numbered(algorithm.ask())
             if not designs:
+                stopped_by = "no_new_designs"
                 break
-            evolve(run, Step(generation, generations, "generation"), designs, algorithm, convergence)
+            step = Step(generation, stopping.most_generations, "generation")
+            stopped_by = stopping.tell(evolve(run, step, designs, algorithm, convergence))
+            if stopped_by is not None:
+                break
+        run.record.tell(search=asked.search, stopped_by=stopped_by)
         run.record.front(convergence)
         keep = convergence.front if asked.timeseries == "front" else []
         status = run.finish(series_of=[scored.design for scored in keep])
@@ -58,18 +72,21 @@ def evolve(
     run: UnderWay[GeneticStudy],
     step: Step,
     designs: Sequence[Design],
-    algorithm: Nsga2,
+    algorithm: GeneticSearch,
     convergence: Convergence,
-) -> None:
-    """Evaluate a generation and tell the algorithm."""
+) -> Generation:
+    """Evaluate a generation and tell the algorithm; how the study comes along."""
     began = time.perf_counter()
     is_known = not run.unknown(designs) and step.number in run.begun.generations
     keep_series = run.asked.timeseries == "all"
     answers = run.evaluate(designs, step, keep_series=keep_series)
     algorithm.tell(answers)
     told = convergence.tell(step.number, answers, algorithm.population, time.perf_counter() - began)
+    if is_known:
+        told = replace(told, generation_time_seconds=run.begun.generations[step.number])
     run.tally.best, run.tally.hypervolume = convergence.best, convergence.hypervolume
     if not is_known:
         run.record.generation(told)
         run.show_progress(100.0 * step.number / step.of)
     run.tally.report(step.number, step.of, step.unit)
+    return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,9 +18,13 @@ from pydantic import (
 )
 
 from schema.base import Model
+from schema.failure_rules import FailureRules
 from schema.kpis import KPI_UNITS
 from schema.names import STUDY_ID_PATTERN
 from schema.profiles import NonNegative, Positive
+
+FEWEST_FOR_NSGA3 = 4
+"""Objectives from which on NSGA-III searches: with that many NSGA-II finds hardly any design dominated."""
 
 StudyId = Annotated[str, StringConstraints(pattern=STUDY_ID_PATTERN)]
 
@@ -137,13 +142,33 @@ class Bound(Model):
         return self
 
 
+class Stagnation(Model):
+    """When a search has come to a standstill."""
+
+    generations: Annotated[int, Field(ge=1, le=100_000)]
+    """Over how many generations the gain is measured."""
+    tolerance_fraction: Annotated[float, Field(ge=0, lt=1)] = 1e-4
+    """Gain up to which the search stands still, as a share of the hypervolume (with one objective: of the best
+    fitness) [-]."""
+
+
 class GeneticAlgorithm(Model):
-    """Settings of NSGA-II."""
+    """Settings of the genetic algorithm; the limit that is reached first ends the study."""
 
     population_size: Annotated[int, Field(ge=4, le=10_000)] = 50
-    """Designs in a generation."""
+    """Designs in a generation; with four objectives and more the nearest size that fits NSGA-III's reference
+    directions is taken."""
     max_generations: Annotated[int, Field(ge=1, le=100_000)] = 100
     """Generations, the first one included."""
+    max_evaluations: Annotated[int, Field(ge=4, le=1_000_000_000)] | None = None
+    """Evaluations; a generation that would go beyond is not begun."""
+    max_hours: Positive | None = None
+    """Wall time [h]; the generation under way is finished. A study that is resumed counts what its recorded
+    generations took."""
+    stagnation: Stagnation | None = None
+    """Ends the study when its front (with one objective: its best design) has come to a standstill."""
+    start_from: StudyId | None = None
+    """Id of an earlier study in the same results folder whose front is part of the first generation."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     """Seed of the random generator."""
     reference_point: dict[KpiName, float] | None = None
@@ -164,6 +189,8 @@ class StudyBase(Model):
     """Path of the system file, relative to the study file."""
     solver: SolverSettings = SolverSettings()
     """How each evaluation is dispatched."""
+    failures: FailureRules = FailureRules()
+    """What becomes of evaluations that fail, hang, or run into the time limit."""
 
 
 class GeneticStudy(StudyBase):
@@ -189,7 +216,55 @@ class GeneticStudy(StudyBase):
             raise ValueError("algorithm.reference_point must name each objective once")
         return self
 
+    @model_validator(mode="after")
+    def _starts_from_another(self) -> GeneticStudy:
+        if self.algorithm.start_from == self.study:
+            raise ValueError("algorithm.start_from names this study itself; name an earlier one")
+        return self
+
+    @model_validator(mode="after")
+    def _one_generation_fits(self) -> GeneticStudy:
+        most = self.algorithm.max_evaluations
+        if most is not None and most < self.population_size:
+            raise ValueError(
+                f"algorithm.max_evaluations ({most}) is below one generation of {self.population_size} designs"
+            )
+        return self
+
+    @property
+    def partitions(self) -> int | None:
+        """Of each objective's range by NSGA-III's reference directions (Das and Dennis 1998); None without them.
+
+        Of the numbers of directions that p partitions can have with m objectives, C(m + p − 1, p), the one
+        nearest to the population asked for.
+        """
+        if len(self.objectives) < FEWEST_FOR_NSGA3:
+            return None
+        p, asked = 1, self.algorithm.population_size
+        while self._directions(p) < asked:
+            p += 1
+        closer_below = p > 1 and asked - self._directions(p - 1) < self._directions(p) - asked
+        return p - 1 if closer_below else p
+
+    def _directions(self, partitions: int) -> int:
+        return math.comb(len(self.objectives) + partitions - 1, partitions)
+
+    @property
+    def population_size(self) -> int:
+        """Designs in a generation: as asked for, or one for each of NSGA-III's reference directions."""
+        partitions = self.partitions
+        return self.algorithm.population_size if partitions is None else self._directions(partitions)
+
+    @property
+    def search(self) -> str:
+        """The algorithm, by its number of objectives."""
+        if len(self.objectives) == 1:
+            return "GA"
+        return "NSGA-II" if self.partitions is None else "NSGA-III"
+
     @property
     def planned(self) -> int:
-        """Evaluations of each design that the study begins with."""
-        return self.algorithm.population_size * self.algorithm.max_generations
+        """Evaluations of each design that the study begins with, at most."""
+        most, size = self.algorithm.max_evaluations, self.population_size
+        generations = self.algorithm.max_generations
+        return size * (generations if most is None else min(generations, most // size))

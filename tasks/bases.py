@@ -19,6 +19,7 @@ from schema.studies import FromStudy, MonteCarloStudy, ParametricStudy, ScaleSte
 from schema.study import GeneticStudy
 from schema.study_checks import Fitting, clashes, design_findings
 from tasks import fronts
+from tasks.warm_start import start_of
 
 Row = Mapping[str, Any]
 _KPI_OF_PICK = {"cheapest": "total_cost", "lowest_co2": "total_co2"}
@@ -46,10 +47,12 @@ def bases_of(store: Store, loaded: LoadedStudy) -> list[Base]:
     """The designs that a study looks at; one with no values for a study that seeks its own.
 
     Raises:
-        InputError: another study has no such design, or the design does not fit this study's system.
+        InputError: another study has no such design, or the design does not fit this study's system; a search
+            cannot start from another's front.
     """
     study = loaded.study
     if isinstance(study, GeneticStudy):
+        start_of(store, loaded)  # refused here if there is none, before anything runs
         return [Base({})]
     if not isinstance(study.design, FromStudy):
         return [Base(study.design)]

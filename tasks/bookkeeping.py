@@ -24,6 +24,7 @@ from schema.store.records import (
 from schema.store.store import Store
 from schema.study import GeneticStudy
 from tasks.bases import Base, recorded
+from tasks.contents import differences, prolongs
 from tasks.convergence import Convergence
 from tasks.evaluate import Design, Result
 from tasks.scoring import Scored, evaluation_of, score, scored_from_row, solver_of
@@ -39,16 +40,18 @@ class Begun:
     Attributes:
         finished: it had been completed before; nothing is left to do.
         known: evaluations settled before an interruption, by number.
-        generations: those that were recorded whole before it.
+        generations: seconds that each took which was recorded whole before it, by number.
     """
 
     finished: bool = False
     known: Mapping[int, Scored] = field(default_factory=dict)
-    generations: frozenset[int] = frozenset()
+    generations: Mapping[int, float] = field(default_factory=dict)
 
 
 def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
     """Status of this very study in the store; None where it is new.
+
+    `prolonged` where it was completed, and its limits are wider now.
 
     Raises:
         InputError: the id belongs to another study, or to an interrupted one and `resume` is not wanted.
@@ -58,15 +61,16 @@ def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
     row = store.study(study_id)
     if row is None:
         return None
-    _require_same(loaded, row["metadata_json"].get("content", {}))
+    recorded = row["metadata_json"].get("content", {})
+    _require_same(loaded, recorded)
     status = str(row["status"])
-    if status == "completed":
+    if status == "completed" and not differences(recorded, loaded.content):
         return status
     holder = store.holder(study_id)
     if holder is not None and holder.pid != os.getpid():
         raise StudyAliveError(study_id, holder.pid, holder.host)
     if resume:
-        return status
+        return "prolonged" if status == "completed" else status
     message = (
         f"study '{study_id}' was begun before and has {row['run_count']} evaluations: add --resume to go on "
         f"with it, or remove it with `ecosystemiser delete {study_id}`"
@@ -96,11 +100,13 @@ def begin(store: Store, loaded: LoadedStudy, *, resume: bool, bases: Sequence[Ba
         store.create_study(_new_study(loaded, bases))
     store.settle_interrupted(study_id)
     store.update_study(study_id, status="running")
+    if status is not None:
+        _take_limits_over(store, loaded, bases)
     rows = queries.evaluations(store.connection, study_id)
     told = queries.convergence(store.connection, study_id)
     return Begun(
         known={row["evaluation_number"]: scored_from_row(row) for row in rows},
-        generations=frozenset(int(row["generation_number"]) for row in told),
+        generations={int(row["generation_number"]): row["generation_time_seconds"] or 0.0 for row in told},
     )
 
 
@@ -114,7 +120,7 @@ def _new_study(loaded: LoadedStudy, bases: Sequence[Base]) -> NewStudy:
         base_system_config_path=str(loaded.system.path.resolve()),
         objectives=study.objectives,
         constraints={name: bound.model_dump(exclude_none=True) for name, bound in study.constraints.items()},
-        population_size=None if search is None else search.population_size,
+        population_size=study.population_size if isinstance(study, GeneticStudy) else None,
         max_generations=None if search is None else search.max_generations,
         max_evaluations=study.planned * len(bases),
         metadata={
@@ -127,9 +133,20 @@ def _new_study(loaded: LoadedStudy, bases: Sequence[Base]) -> NewStudy:
     )
 
 
+def _take_limits_over(store: Store, loaded: LoadedStudy, bases: Sequence[Base]) -> None:
+    """Record the limits of a study that is prolonged; the same again where it is not."""
+    stated = _new_study(loaded, bases)
+    store.update_study(
+        stated.study_id,
+        max_generations=stated.max_generations,
+        max_evaluations=stated.max_evaluations,
+        metadata={"content": loaded.content},
+    )
+
+
 def _require_same(loaded: LoadedStudy, recorded: Mapping[str, Any]) -> None:
     different = differences(recorded, loaded.content)
-    if different:
+    if different and not prolongs(recorded, loaded.content):
         study_id = loaded.study.study
         what = "; ".join(different)
         message = (
@@ -137,24 +154,6 @@ def _require_same(loaded: LoadedStudy, recorded: Mapping[str, Any]) -> None:
             "one another id, or delete the other"
         )
         raise InputError(Finding(str(loaded.path), "study", study_id, "an id that is not taken", message))
-
-
-def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """What differs between two nested records: `algorithm.seed (1, now 2)`."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        if old == new and list(old) != list(new):
-            # The first objective is the fitness, and the search draws its numbers variable by variable.
-            return [f"the order of {path}"]
-        return [
-            difference
-            for key in dict.fromkeys([*old, *new])
-            for difference in differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
-        ]
-    if old == new:
-        return []
-    if path == "system_hash":
-        return ["the system or its profiles"]
-    return [f"{path} ({old}, now {new})"]
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def estimate(loaded: LoadedStudy, bases: Sequence[Base], workers: int) -> Estima
     seconds_each = median(dispatch.seconds for dispatch in tried) if tried else 0.0
     evaluations = study.planned * len(bases)
     columns = max((len(d.flows) + len(d.states) for d in tried), default=0) + len(loaded.system.series)
-    front = study.algorithm.population_size if isinstance(study, GeneticStudy) else 0
+    front = study.population_size if isinstance(study, GeneticStudy) else 0
     kept = {"none": 0, "front": front, "all": evaluations}[study.timeseries]
     disk = evaluations * _BYTES_PER_EVALUATION + kept * columns * system.horizon.steps * _BYTES_PER_VALUE
     return Estimate(
@@ -70,9 +70,9 @@ def estimate(loaded: LoadedStudy, bases: Sequence[Base], workers: int) -> Estima
 def _first_designs(loaded: LoadedStudy, bases: Sequence[Base]) -> list[dict[str, Value]]:
     study = loaded.study
     if isinstance(study, GeneticStudy):
-        from tasks.nsga2 import Nsga2
+        from tasks.genetic import GeneticSearch
 
-        return [dict(values) for values in Nsga2(study).ask()]
+        return [dict(values) for values in GeneticSearch(study).ask()]
     if isinstance(study, MonteCarloStudy):
         from tasks.monte_carlo import MonteCarlo
 

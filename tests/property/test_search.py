@@ -1,4 +1,4 @@
-"""NSGA-II by ask and tell: the same seed asks the same, failures never look good, no space is too small."""
+"""Genetic algorithms by ask and tell: the same seed asks the same, failures never look good, small spaces end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schema.study import GeneticStudy
 from tasks.evaluate import Design
 from tasks.fronts import hypervolume
-from tasks.nsga2 import Nsga2
+from tasks.genetic import GeneticSearch
 from tasks.scoring import Scored
 
 TWO = {"total_cost": "minimise", "total_co2": "minimise"}
@@ -57,7 +57,7 @@ def failing(design):
 
 def search(the_study, answer, generations=6):
     """The search's answers, generation by generation, until it asks for nothing more."""
-    algorithm, history, number = Nsga2(the_study), [], 0
+    algorithm, history, number = GeneticSearch(the_study), [], 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(generations):
@@ -148,7 +148,7 @@ def test_failed_designs_never_displace_solved_ones(constraints):
             return failing(design)
         return trade_off(design)
 
-    algorithm, number = Nsga2(the_study), 0
+    algorithm, number = GeneticSearch(the_study), 0
     for _ in range(6):
         designs = [Design(number + i, values) for i, values in enumerate(algorithm.ask())]
         number += len(designs)
