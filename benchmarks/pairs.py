@@ -90,7 +90,7 @@ def system_of(case: str, hours: int) -> tuple[System, dict[str, Array]]:
             "export_price_eur_per_kwh": {"profile": "sell"},
         }
     elif case == CASES[4]:
-        grid["export_limit_kw"] = 1.5
+        grid["export_limit_kw"] = 1.3
     stated = loaded.system.model_dump(mode="json", exclude_unset=True)
     stated["components"]["grid"] |= grid
     if case == CASES[4]:
