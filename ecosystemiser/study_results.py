@@ -24,6 +24,7 @@ from tasks import fronts
 
 _SHOWN_BEHIND = 3_000
 _REASONS = 3
+_TOLD = ("designs", "sampling", "left_out", "search", "stopped_by", "start")
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ class StudyResults:
 
     @property
     def told(self) -> Row:
-        """What its record tells of samples and designs beside the figures."""
+        """What its record tells of its search, samples and designs beside the figures."""
         metadata = self.study["metadata_json"] or {}
-        return {name: metadata[name] for name in ("designs", "sampling", "left_out") if name in metadata}
+        return {name: metadata[name] for name in _TOLD if name in metadata}
 
     @cached_property
     def knee(self) -> int | None:
@@ -136,7 +137,7 @@ class StudyResults:
     def _analysed(self) -> dict[str, Any]:
         """What only some kinds of study have."""
         if self.kind == "genetic_algorithm":
-            return {}
+            return self.told
         if self.kind == "monte_carlo":
             return {"uncertainty": self.uncertainty, "sensitivity": self.sensitivity, **self.told}
         tried = [

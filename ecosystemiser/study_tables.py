@@ -71,6 +71,33 @@ def _front(found: StudyResults) -> None:
     extra = [name for name in ("self_sufficiency_rate",) if name not in found.objectives]
     rows = [found.front[index] for index in chosen]
     show(designs(rows, f"Front: {count} designs{part}", extra=extra, marks=marks))
+    for line in search_lines(found.told, found.study["population_size"]):
+        typer.echo(f"\n{line}")
+
+
+def search_lines(told: Row, population_size: int) -> list[str]:
+    """How the designs were sought, in sentences."""
+    lines = []
+    if told.get("stopped_by"):
+        lines.append(
+            f"Sought by {told['search']} with {population_size:,} designs in a generation, until "
+            f"{_ENDS[told['stopped_by']]}."
+        )
+    if start := told.get("start"):
+        lines.append(
+            f"It started from {len(start['designs']):,} of {start['found']:,} designs of an earlier front, "
+            f"{start['clipped']:,} of them moved to the nearest possible values."
+        )
+    return lines
+
+
+_ENDS = {
+    "max_generations": "max_generations was reached",
+    "max_evaluations": "max_evaluations left no room for another",
+    "max_hours": "max_hours were over",
+    "stagnation": "it stood still (stagnation)",
+    "no_new_designs": "there were no designs left to try",
+}
 
 
 def _monte_carlo(found: StudyResults) -> None:

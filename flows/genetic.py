@@ -49,7 +49,8 @@ def genetic_study(
         if asked.algorithm.start_from is not None:
             run.record.tell(start=start.recorded())
         algorithm = GeneticSearch(asked, start.designs)
-        convergence, stopping = Convergence(asked, asked.algorithm.reference_point), Stopping(asked)
+        point, measured = asked.algorithm.reference_point, asked.measures_hypervolume
+        convergence, stopping = Convergence(asked, point, measured=measured), Stopping(asked)
         stopped_by: StoppedBy | None = None
         for generation in itertools.count(1):
             designs = run.numbered(algorithm.ask())

@@ -75,7 +75,10 @@ def _of_study(loaded: LoadedStudy) -> str:
 
 def _size(study: Study) -> str:
     if study.type == "genetic_algorithm":
-        return f"{len(study.variables)} variables"
+        fitted = f" in generations of {study.population_size:,}" if study.partitions else ""
+        return (
+            f"{len(study.variables)} variables, up to {study.planned:,} evaluations by {study.search}{fitted}"
+        )
     most = "up to " if study.type == "monte_carlo" and study.sampling.samples == "auto" else ""
     each = " for each design of a front" if getattr(study.design, "pick", "") == "front" else ""
     return f"{most}{study.planned:,} evaluation{'s' if study.planned != 1 else ''}{each}"
