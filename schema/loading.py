@@ -67,8 +67,11 @@ class LoadedStudy:
     @cached_property
     def content(self) -> dict[str, Any]:
         """What makes two studies the same: all but the name of the system's file, whose content counts."""
-        stated = self.study.model_dump(mode="json", exclude={"system", "description"})
-        return {**stated, "system_hash": self.system.content_hash}
+        stated = self.study.model_dump(mode="json", exclude={"system", "description", "failures"})
+        # How patient a study is changes no result; what it does at the time limit may.
+        at_limit = self.study.failures.at_time_limit
+        rule = {} if at_limit == "accept" else {"failures": {"at_time_limit": at_limit}}
+        return {**stated, **rule, "system_hash": self.system.content_hash}
 
 
 def _canonical(data: Any) -> bytes:

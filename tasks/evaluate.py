@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from schema.base import Value
 from schema.errors import InputError
+from schema.failure_rules import FailureRules
 from schema.store.records import RunFiles, run_id_of
 from schema.study import SolverSettings
 from schema.system import System
@@ -53,6 +55,8 @@ class Result:
         details: solver status, gap, iterations, attempts.
         files: where its time series lie, if they were kept.
         unwritten: why they could not be kept, though they should have been.
+        conclusive: whether a failure would be the same if it were tried again.
+        limited: whether the solver's time limit was reached.
     """
 
     design: Design
@@ -65,6 +69,8 @@ class Result:
     details: Mapping[str, object] = field(default_factory=dict)
     files: RunFiles | None = None
     unwritten: str = ""
+    conclusive: bool = False
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class Assignment:
         solver: settings.
         study_id: names the folder of kept time series.
         results: the results folder.
+        failures: what becomes of evaluations that hang or run into the time limit.
     """
 
     system: System
@@ -86,6 +93,7 @@ class Assignment:
     solver: SolverSettings
     study_id: str
     results: Path
+    failures: FailureRules = field(default_factory=FailureRules)
 
 
 class Evaluator:
@@ -99,6 +107,11 @@ class Evaluator:
         if self._assignment.solver.method == "rule_based":
             return self._evaluate_together(designs, keep_series=keep_series)
         return [self._evaluate(design, keep_series=keep_series) for design in designs]
+
+    def make_ready(self) -> None:
+        """Compile now; what is wrong with that is told with every design."""
+        with suppress(Exception):
+            _ = self._dispatcher
 
     def explain(self, design: Design) -> tuple[str, ...]:
         """Why a design cannot be dispatched, in a few lines; never raises."""
@@ -127,9 +140,9 @@ class Evaluator:
         results = []
         for design, dispatch in zip(designs, found, strict=True):
             if isinstance(dispatch, Exception):
-                result = Result(design, "failed", _reason(dispatch), started_at)
+                result = _failure(design, dispatch, started_at)
             else:
-                result = _result(design, dispatch, started_at)
+                result = self._result(design, dispatch, started_at)
                 if keep_series and result.status == "success":
                     result = self._with_series(result, dispatch)
             results.append(replace(result, seconds=seconds))
@@ -143,11 +156,26 @@ class Evaluator:
             started_at, began = datetime.now(UTC), time.perf_counter()
             dispatch = dispatcher.dispatch(design.values)
         except Exception as error:  # noqa: BLE001 - one design must never sink the others
-            return Result(design, "failed", _reason(error), started_at, seconds=time.perf_counter() - began)
-        result = _result(design, dispatch, started_at)
+            return replace(_failure(design, error, started_at), seconds=time.perf_counter() - began)
+        result = self._result(design, dispatch, started_at)
         if keep_series and result.status == "success":
             result = self._with_series(result, dispatch)
         return replace(result, seconds=time.perf_counter() - began)
+
+    def _result(self, design: Design, dispatch: Dispatch, started_at: datetime) -> Result:
+        result = _result(design, dispatch, started_at)
+        if not (result.limited and result.status == "success" and self._fails_at_time_limit):
+            return result
+        gap = dispatch.solution.gap_fraction
+        told = "" if gap is None else f" within {gap:.2%} of the optimum"
+        message = (
+            f"{result.message}: the dispatch found so far{told} is not taken (failures.at_time_limit: fail)"
+        )
+        return replace(result, status="failed", kpis={}, message=message)
+
+    @property
+    def _fails_at_time_limit(self) -> bool:
+        return self._assignment.failures.at_time_limit == "fail"
 
     def _with_series(self, result: Result, dispatch: Dispatch) -> Result:
         """A design is not to blame for a disk that is full."""
@@ -157,6 +185,11 @@ class Evaluator:
             return replace(result, files=write_series(self._assignment, result.design, dispatch))
         except (InputError, OSError) as error:
             return replace(result, unwritten=str(error))
+
+
+def _failure(design: Design, error: Exception, started_at: datetime) -> Result:
+    invalid = isinstance(error, ValidationError)
+    return Result(design, "failed", _reason(error), started_at, conclusive=invalid)
 
 
 def _reason(error: Exception) -> str:
@@ -181,6 +214,7 @@ def _result(design: Design, dispatch: Dispatch, started_at: datetime) -> Result:
         started_at=started_at,
         kpis=dict(dispatch.kpis) if status == "success" else {},
         solver_seconds=solution.solver_seconds,
+        limited="time limit" in solution.message,  # all methods say so with these words
         details={
             "solver_status": str(solution.status),
             "gap_fraction": solution.gap_fraction,

@@ -1,28 +1,34 @@
 """Who evaluates: threads of this process, or a warm pool of processes.
 
 HiGHS releases the interpreter while it runs, so threads scale for long horizons; processes scale always.
-A worker compiles its model once and keeps it for the whole study.
+A worker compiles its model once and keeps it for the whole study. A process that dies or hangs is replaced: it
+answers design by design, so it is known which one it was at, and only that one suffers. A thread that hangs
+cannot be ended.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing import connection, resource_tracker
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self
 
 from tasks.evaluate import Assignment, Design, Evaluator, Result
 
 Runner = Literal["threads", "processes"]
 _STARTS = 3
-_T = TypeVar("_T")
+_START_SECONDS = 900.0  # imports, and compiling a year's model on a busy machine
+_STOP_SECONDS = 10.0
+_SLICE_SECONDS = 1.0
+_DEATHS = 2
 
 
 class WorkersError(Exception):
@@ -30,7 +36,7 @@ class WorkersError(Exception):
 
 
 class Workers(Protocol):
-    """Evaluates chunks of designs; may be called from several threads at once."""
+    """Evaluates chunks of designs; may be called from any number of threads at once."""
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
         """One result for each design, in order; never raises for what befalls a design.
@@ -53,154 +59,244 @@ def workers_for(runner: Runner, assignment: Assignment, count: int) -> Workers:
     """`count` workers of a kind. One alone needs no process of its own."""
     if runner == "processes" and count > 1:
         return ProcessWorkers(assignment, count)
-    return ThreadWorkers(assignment)
+    return ThreadWorkers(assignment, count)
 
 
 class ThreadWorkers:
-    """Each calling thread keeps an evaluator of its own."""
+    """Evaluators for so many threads at once; whoever else calls waits."""
 
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
-        self._local = threading.local()
+    def __init__(self, assignment: Assignment, count: int = 1) -> None:
+        self._idle: queue.LifoQueue[Evaluator] = queue.LifoQueue()
+        for _ in range(count):
+            self._idle.put(Evaluator(assignment))
         self._leaving = threading.Event()
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
         results: list[Result] = []
-        for design in designs:
-            # A study that is broken off waits for one evaluation of each thread, not for all that are queued.
-            if self._leaving.is_set():
-                raise WorkersError("the study was broken off")
-            results += self._evaluator.evaluate([design], keep_series=keep_series)
+        with self._taken() as evaluator:
+            for design in designs:
+                # A study that is broken off waits for one evaluation of each thread, not for all that are queued.
+                if self._leaving.is_set():
+                    raise WorkersError("the study was broken off")
+                results += evaluator.evaluate([design], keep_series=keep_series)
         return results
 
     def explain(self, design: Design) -> tuple[str, ...]:
-        return self._evaluator.explain(design)
+        with self._taken() as evaluator:
+            return evaluator.explain(design)
 
-    @property
-    def _evaluator(self) -> Evaluator:
-        if not hasattr(self._local, "evaluator"):
-            self._local.evaluator = Evaluator(self._assignment)
-        evaluator: Evaluator = self._local.evaluator
-        return evaluator
+    @contextmanager
+    def _taken(self) -> Iterator[Evaluator]:
+        evaluator = self._idle.get()
+        try:
+            yield evaluator
+        finally:
+            self._idle.put(evaluator)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_details: object) -> None:
         self._leaving.set()
-        self._local = threading.local()
 
 
 class ProcessWorkers:
-    """A pool of processes; one that dies takes the pool with it, and the pool is made anew."""
+    """A pool of processes; one that dies or hangs is replaced."""
 
     def __init__(self, assignment: Assignment, count: int) -> None:
         self._assignment = assignment
-        self._count = count
-        self._lock = threading.Lock()
-        self._one_at_a_time = threading.Lock()
         self._leaving = threading.Event()
-        self._context = multiprocessing.get_context("spawn")
-        # Workers live as long as this end is open: it closes with this process, however that ends.
-        self._stay, self._stayed = self._context.Pipe(duplex=False)
-        self._pool = self._start(count)
-
-    def _start(self, count: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            count,
-            mp_context=self._context,
-            initializer=_begin_worker,
-            initargs=(self._assignment, self._stay),
-        )
+        self._lock = threading.Lock()
+        self._started: set[_Worker] = set()
+        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(count):
+            self._idle.put(None)  # started when it is needed
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
-        """A chunk whose worker died is tried once more design by design, so that only the culprit fails."""
-        pool = self._pool
-        try:
-            return self._submit(pool, _evaluate, list(designs), keep_series)
-        except BrokenProcessPool:
-            self._replace(pool)
-        return self._one_by_one(designs, keep_series=keep_series)
+        """The rest of a chunk whose worker is lost goes on in another one.
 
-    def explain(self, design: Design) -> tuple[str, ...]:
-        pool = self._pool
-        try:
-            return self._submit(pool, _explain, design)
-        except BrokenProcessPool:
-            self._replace(pool)
-            return ("it could not be found out why: the worker process died",)
-
-    def _one_by_one(self, designs: Sequence[Design], *, keep_series: bool) -> list[Result]:
-        """In a process of its own: a death in the common pool could be another chunk's fault."""
+        A design that hangs fails, and one at which two workers died; of designs that were evaluated together each
+        is tried alone.
+        """
+        together = self._assignment.solver.method == "rule_based"
+        left: deque[list[Design]] = deque([list(designs)] if together else ([one] for one in designs))
         results: list[Result] = []
-        pool: ProcessPoolExecutor | None = None
-        with self._one_at_a_time:
+        deaths: Counter[int] = Counter()
+        while left:
             try:
-                for design in designs:
-                    pool = pool or self._begun_alone()
-                    try:
-                        results += self._submit(pool, _evaluate, [design], keep_series)
-                    except BrokenProcessPool:
-                        results.append(_died(design))
-                        pool.shutdown(wait=False)
-                        pool = None
-            finally:
-                if pool is not None:
-                    pool.shutdown(wait=False)
+                for part in self._answers(list(left), keep_series=keep_series):
+                    results += part
+                    left.popleft()
+            except _LostError as lost:
+                at = left.popleft()
+                deaths[at[0].number] += 1
+                if len(at) > 1:
+                    left.extendleft([design] for design in reversed(at))
+                elif lost.hung:
+                    results.append(_hung(at[0], self._patience(at)))
+                elif deaths[at[0].number] == _DEATHS:
+                    results.append(_died(at[0]))
+                else:
+                    left.appendleft(at)
         return results
 
-    def _begun_alone(self) -> ProcessPoolExecutor:
-        """A pool of one that is ready: what kills it from now on is a design."""
-        for _ in range(_STARTS):
-            pool = self._start(1)
-            try:
-                self._submit(pool, _evaluate, [], False)
-            except BrokenProcessPool:
-                pool.shutdown(wait=False)
-            else:
-                return pool
-        raise WorkersError("worker processes die as they start: is there memory left?")
-
-    def _submit(self, pool: ProcessPoolExecutor, work: Callable[..., _T], *what: Any) -> _T:
+    def explain(self, design: Design) -> tuple[str, ...]:
         try:
-            if self._leaving.is_set():
-                raise WorkersError("the study was broken off")
-            with _interrupts_kept_from_children():
-                future = pool.submit(work, *what)
-            return future.result()
-        except BrokenProcessPool:
+            with self._taken() as worker:
+                worker.ask(_Explain(design))
+                lines: tuple[str, ...] = worker.answer(self._patience([design]))
+                return lines
+        except _LostError as lost:
+            return (f"it could not be found out why: the worker process {'hung' if lost.hung else 'died'}",)
+
+    def _answers(self, groups: list[list[Design]], *, keep_series: bool) -> Iterator[list[Result]]:
+        """The results of each group, as they come."""
+        with self._taken() as worker:
+            worker.ask(_Evaluate(groups, keep_series))
+            for group in groups:
+                yield worker.answer(self._patience(group))
+
+    def _patience(self, designs: Sequence[Design]) -> float:
+        """How long a worker may be at designs before it counts as hung [s]."""
+        settings, failures = self._assignment.solver, self._assignment.failures
+        solves = 2 if self._assignment.system.economics.baseline else 1
+        limits = [
+            float(design.values.get("solver.time_limit_seconds", settings.time_limit_seconds))
+            for design in designs
+        ]
+        return solves * sum(limits) + failures.hang_margin_seconds
+
+    @contextmanager
+    def _taken(self) -> Iterator[_Worker]:
+        """A worker that is ready; where it is lost, another takes its place when one is needed."""
+        worker = self._idle.get()
+        try:
+            worker = worker or self._begun()
+            yield worker
+        except _LostError:
             if self._leaving.is_set():
                 raise WorkersError("the study was broken off") from None
             raise
+        except BaseException:
+            # Its answers would be taken for those to the next question.
+            if worker is not None:
+                worker.kill()
+            raise
+        finally:
+            if worker is not None and not worker.is_alive:
+                with self._lock:
+                    self._started.discard(worker)
+                worker = None
+            self._idle.put(worker)
 
-    def _replace(self, broken: ProcessPoolExecutor) -> None:
-        with self._lock:
-            if self._pool is broken:
-                broken.shutdown(wait=False, cancel_futures=True)
-                self._pool = self._start(self._count)
+    def _begun(self) -> _Worker:
+        for _ in range(_STARTS):
+            with self._lock:
+                if self._leaving.is_set():
+                    raise WorkersError("the study was broken off")
+                worker = _Worker(self._assignment)
+                self._started.add(worker)
+            with suppress(_LostError):
+                worker.answer(_START_SECONDS)
+                return worker
+            with self._lock:
+                self._started.discard(worker)
+        if self._leaving.is_set():
+            raise WorkersError("the study was broken off")
+        raise WorkersError("worker processes die as they start: is there memory left?")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
         """Wait for the workers; where the study was broken off, send them away from what they do."""
-        self._leaving.set()
-        if kind is not None:
-            self._stayed.close()
         with self._lock:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-        self._stayed.close()
-        self._stay.close()
+            self._leaving.set()
+            workers = list(self._started)
+        for worker in workers:
+            if kind is not None:
+                worker.kill()
+            else:
+                worker.dismiss()
 
 
 def _died(design: Design) -> Result:
     message = "the worker process died each time it evaluated this design (out of memory?)"
-    return Result(design, "failed", message, datetime.now(UTC))
+    return Result(design, "failed", message, datetime.now(UTC), conclusive=True)
+
+
+def _hung(design: Design, seconds: float) -> Result:
+    message = (
+        f"its evaluation hung: it was still running after {seconds:g} s, the time limit and "
+        "failures.hang_margin_seconds, and its worker process was ended"
+    )
+    return Result(design, "failed", message, datetime.now(UTC), seconds=seconds)
+
+
+class _LostError(Exception):
+    """A worker is gone: it died, or it hung and was killed."""
+
+    def __init__(self, *, hung: bool) -> None:
+        super().__init__("hung" if hung else "died")
+        self.hung = hung
+
+
+class _Worker:
+    """A process that evaluates; used by one thread at a time."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._link, there = context.Pipe()
+        self._process = context.Process(target=_work, args=(assignment, there), daemon=True)
+        with there, _interrupts_kept_from_children():
+            self._process.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def ask(self, question: _Evaluate | _Explain) -> None:
+        """Raises _LostError where it is gone."""
+        try:
+            self._link.send(question)
+        except OSError:
+            self._lose(hung=False)
+
+    def answer(self, patience_seconds: float) -> Any:
+        """Its next answer.
+
+        Raises:
+            _LostError: it died, or it did not answer in time and was killed.
+        """
+        left = patience_seconds
+        try:
+            # In slices: while this process is stopped (Ctrl-Z) the worker's time does not run out.
+            while not self._link.poll(min(left, _SLICE_SECONDS)):
+                left -= _SLICE_SECONDS
+                if left <= 0:
+                    self._lose(hung=True)
+            return self._link.recv()
+        except (EOFError, OSError):
+            self._lose(hung=False)
+
+    def _lose(self, *, hung: bool) -> Any:
+        self.kill()
+        raise _LostError(hung=hung)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join(_STOP_SECONDS)
+
+    def dismiss(self) -> None:
+        """Let it go once it has nothing to do."""
+        self._link.close()
+        self._process.join(_STOP_SECONDS)
+        self.kill()
 
 
 @contextmanager
 def _interrupts_kept_from_children() -> Iterator[None]:
-    """A pool starts its processes when work is submitted, and they inherit which signals are blocked.
+    """Processes inherit which signals are blocked.
 
     Ctrl-C goes to the whole terminal; the flow's process decides what becomes of its workers, and one that is
     still starting must not die of it with a traceback.
@@ -213,35 +309,48 @@ def _interrupts_kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_evaluator: Evaluator | None = None
+# -- in a worker's process
 
 
-def _begin_worker(assignment: Assignment, stay: connection.Connection) -> None:
-    global _evaluator  # noqa: PLW0603 - a pool's worker has no other place for what it keeps
+@dataclass(frozen=True)
+class _Evaluate:
+    """Each group is answered by itself, its designs evaluated together."""
+
+    groups: list[list[Design]]
+    keep_series: bool
+
+    def answers(self, evaluator: Evaluator) -> Iterator[list[Result]]:
+        return (evaluator.evaluate(group, keep_series=self.keep_series) for group in self.groups)
+
+
+@dataclass(frozen=True)
+class _Explain:
+    design: Design
+
+    def answers(self, evaluator: Evaluator) -> Iterator[tuple[str, ...]]:
+        return (evaluator.explain(design) for design in [self.design])
+
+
+def _work(assignment: Assignment, link: connection.Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_when_told, args=(stay,), daemon=True).start()
-    _evaluator = Evaluator(assignment)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    evaluator = Evaluator(assignment)
+    evaluator.make_ready()
+    # Who asked is gone, or needs it no more.
+    with suppress(EOFError, OSError):
+        link.send("ready")
+        while True:
+            question: _Evaluate | _Explain = link.recv()
+            for answer in question.answers(evaluator):
+                link.send(answer)
 
 
-def _leave_when_told(stay: connection.Connection) -> None:
-    """A flow that was killed or broken off must not leave workers behind, nor wait for a long solve."""
+def _leave_with_parent() -> None:
+    """A flow that was killed must not leave workers behind, nor wait for a long solve."""
     parent = multiprocessing.parent_process()
-    connection.wait([stay, *([parent.sentinel] if parent is not None else [])])
+    if parent is not None:
+        connection.wait([parent.sentinel])
     os._exit(1)
-
-
-def _begun() -> Evaluator:
-    if _evaluator is None:
-        raise RuntimeError("the worker was not begun")
-    return _evaluator
-
-
-def _evaluate(designs: list[Design], keep_series: bool) -> list[Result]:
-    return _begun().evaluate(designs, keep_series=keep_series)
-
-
-def _explain(design: Design) -> tuple[str, ...]:
-    return _begun().explain(design)
 
 
 def chunks_of(

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from schema.failure_rules import FailureRules
 from schema.study import SolverSettings
 from schema.system import System
 from tasks.evaluate import Assignment, Design
@@ -47,6 +48,13 @@ class DeadlyOnce(Trap):
             return
         os.kill(os.getpid(), signal.SIGKILL)
 
+class Hanging(Trap):
+    def spring(self):
+        with open(os.environ["HANGS"], "a") as told:
+            told.write(f"{os.getpid()}\\n")
+        while True:
+            pass
+
 class Slow(Trap):
     def spring(self):
         if "SPRUNG" in os.environ:
@@ -71,7 +79,7 @@ if __name__ == "__main__":
 """
 
 
-def assignment(results):
+def assignment(results, *, failures=FailureRules(), **solver):  # noqa: B008 - it is frozen
     system = System.model_validate(
         {
             "system": "house",
@@ -84,7 +92,7 @@ def assignment(results):
         }
     )
     series = {"sun": np.linspace(0, 1, 24), "load": np.ones(24)}
-    return Assignment(system, series, "hash", SolverSettings(), "s", results)
+    return Assignment(system, series, "hash", SolverSettings(**solver), "s", results, failures)
 
 
 @pytest.fixture
@@ -160,6 +168,48 @@ def test_a_worker_that_is_killed_once_costs_no_design(tmp_path, traps):
         results = workers.evaluate(chunk)
     assert (tmp_path / "sprung").exists()
     assert [r.status for r in results] == ["success"] * 3
+
+
+HURRIED = {"failures": FailureRules(hang_margin_seconds=1.5), "time_limit_seconds": 0.5}
+
+
+def test_a_design_that_hangs_fails_alone_and_its_worker_is_replaced(tmp_path, traps, monkeypatch):
+    """An endless loop in a real process: it is ended after the time limit and the margin, and evaluated once."""
+    hangs = tmp_path / "hangs"
+    monkeypatch.setenv("HANGS", str(hangs))
+    chunk = [good(0), Design(1, traps.Hanging()), good(2), good(3)]
+    with ProcessWorkers(assignment(tmp_path, **HURRIED), 2) as workers:
+        results = workers.evaluate(chunk)
+        assert [r.design.number for r in results] == [0, 1, 2, 3]
+        assert [r.status for r in results] == ["success", "failed", "success", "success"]
+        assert "hung" in results[1].message
+        assert "after 2 s" in results[1].message
+        (pid,) = map(int, hangs.read_text().split())
+        assert not psutil.pid_exists(pid)
+    assert children() == []
+
+
+def test_of_designs_that_are_evaluated_together_only_the_one_that_hangs_fails(tmp_path, traps, monkeypatch):
+    monkeypatch.setenv("HANGS", str(tmp_path / "hangs"))
+    together = assignment(tmp_path, **HURRIED, method="rule_based")
+    with ProcessWorkers(together, 2) as workers:
+        results = workers.evaluate([good(0), Design(1, traps.Hanging()), good(2)])
+    assert [r.status for r in results] == ["success", "failed", "success"]
+    assert len((tmp_path / "hangs").read_text().split()) == 2  # with the others, then alone
+
+
+def test_a_design_s_own_time_limit_is_waited_for(tmp_path):
+    given = assignment(tmp_path, failures=FailureRules(hang_margin_seconds=5), time_limit_seconds=2)
+    workers = ProcessWorkers(given, 2)
+    assert workers._patience([good(0)]) == 7
+    assert workers._patience([Design(0, {"solver.time_limit_seconds": 30.0})]) == 35
+
+
+def test_threads_evaluate_as_many_at_once_as_told_however_many_ask(tmp_path):
+    with ThreadWorkers(assignment(tmp_path), 2) as workers, ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda n: workers.evaluate([good(n)])[0], range(16)))
+        assert [r.status for r in results] == ["success"] * 16
+        assert workers._idle.qsize() == 2
 
 
 @pytest.mark.slow
