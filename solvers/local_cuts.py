@@ -380,8 +380,9 @@ class _Search:
         reduced = self.master.cost - self._by_columns.T @ self.duals
         by_column = np.maximum(reduced * away, 0.0)
         by_row = np.maximum(self.duals * (self._by_rows @ away), 0.0)
+        near = self._rows >= 0  # the others have nothing to do with any pair, as water beside a house
         return np.add(
             np.bincount(self._columns, by_column, self.steps),
-            np.bincount(self._rows, by_row, self.steps),
+            np.bincount(self._rows[near], by_row[near], self.steps),
             dtype=float,
         )

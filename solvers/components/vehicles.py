@@ -51,7 +51,7 @@ def _numbers(car: EvCharger, s: Setting) -> dict[str, Any]:
         "carried_kwh": carried_kwh,
         "charged_kwh_per_kw": hours * car.charge_efficiency_fraction,
         "released_kwh_per_kw": hours / car.discharge_efficiency_fraction,
-        **s.running_cost(car.throughput_cost_eur_per_kwh),
+        **s.running_cost(0.0 if car.discharge_power_kw is None else car.throughput_cost_eur_per_kwh),
     }
 
 

@@ -93,6 +93,13 @@ def test_wear_is_paid_for_what_is_given_back():
     assert dear.dispatch().accounts["car"].operation_cost_eur == pytest.approx(0, abs=1e-9)
 
 
+def test_a_car_that_gives_nothing_back_has_no_wear_to_pay_for():
+    car = CAR | {"arrival_level_fraction": 0.5, "throughput_cost_eur_per_kwh": 0.2}
+    run = house({"grid": GRID, "car": car}, here=[0, 1, 1, 0], price=[0.1] * 4).dispatch()
+    assert run.accounts["car"].operation_cost_eur == 0
+    assert run.kpis["total_cost"] == pytest.approx(15 * 0.1)
+
+
 def test_a_car_is_never_charged_and_discharged_at_once_even_where_wasting_pays():
     car = CAR | {
         "arrival_level_fraction": 0.8,

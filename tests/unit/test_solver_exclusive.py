@@ -262,6 +262,20 @@ def test_cuts_hold_for_every_dispatch_whatever_the_prices(seed):
     assert left.min() >= -1e-6
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_what_no_pair_has_to_do_with_is_no_part_of_any_gap(seed):
+    limits = {"import_limit": 5, "export_limit": 3, "pv_kw": 0}
+    water = {
+        "tap": {"type": "water_grid", "import_price_eur_per_m3": 2.0},
+        "taps": {"type": "water_demand", "profile": "load"},
+    }
+    series = random_series(seed, 48)
+    run = dispatcher(house(**limits) | water, series).dispatch()
+    assert run.status is Status.OPTIMAL
+    _, cost = plain_milp(series, **limits)
+    assert run.kpis["total_cost"] == pytest.approx(cost + 2.0 * series["load"].sum(), rel=1e-6)
+
+
 def test_rows_and_columns_belong_to_the_step_of_their_pair():
     one = dispatcher(house(import_limit=5, export_limit=3), evenings(1))
     compiled, program = relaxation(one)
