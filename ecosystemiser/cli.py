@@ -7,9 +7,22 @@ from typing import Annotated
 
 import typer
 
-from ecosystemiser.commands import community, db, doctor, query, replay, run, serve, solve, studies, validate
+from ecosystemiser.commands import (
+    community,
+    db,
+    doctor,
+    examples,
+    init,
+    query,
+    replay,
+    run,
+    serve,
+    solve,
+    studies,
+    validate,
+)
 from ecosystemiser.failures import PlainGroup
-from ecosystemiser.options import examples
+from ecosystemiser.options import examples as lines
 
 app = typer.Typer(
     name="ecosystemiser",
@@ -17,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=examples(
+    epilog=lines(
         "ecosystemiser validate examples/house/study_week.yaml",
         "ecosystemiser solve examples/house/week.yaml",
         "ecosystemiser run examples/house/study_week.yaml",
@@ -53,6 +66,8 @@ def root(
         typer.echo(context.get_help())
 
 
+init.register(app)
+examples.register(app)
 run.register(app)
 solve.register(app)
 validate.register(app)
