@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.study import GeneticStudy
+from tasks.convergence import Convergence
 from tasks.evaluate import Design
-from tasks.fronts import hypervolume
 from tasks.genetic import GeneticSearch
 from tasks.scoring import Scored
 
 TWO = {"total_cost": "minimise", "total_co2": "minimise"}
+FOUR = {**TWO, "total_demand_kwh": "minimise", "net_grid_usage_kwh": "minimise"}
 FLOOR = {"self_sufficiency_rate": {"min": 0.4}}
 MIXED = {
     "pv.capacity_kw": {"min": 0, "max": 20},
@@ -41,7 +42,7 @@ def study(variables, *, objectives=TWO, constraints=None, **algorithm):
 
 
 def solved(design, *objectives, **violations):
-    names = ["total_cost", "total_co2", "total_demand_kwh"]
+    names = list(FOUR)
     return Scored(design, "success", dict(zip(names, objectives, strict=False)), violations)
 
 
@@ -204,6 +205,54 @@ def test_three_objectives_are_searched_together():
     assert [len(generation) for generation in history] == [12] * 6
 
 
+def four_ways(design):
+    """Points of a sphere, as far from the origin as the tank's share makes them; every third has no answer."""
+    if design.number % 3 == 2:
+        return failing(design)
+    a, b, c = (
+        design.values["pv.capacity_kw"],
+        design.values["wind.capacity_kw"],
+        design.values["chp.capacity_kw"],
+    )
+    r = 1 + design.values["tank.capacity_kwh"]
+    point = (
+        r * math.cos(a) * math.cos(b) * math.cos(c),
+        r * math.cos(a) * math.cos(b) * math.sin(c),
+        r * math.cos(a) * math.sin(b),
+        r * math.sin(a),
+    )
+    violations = {"self_sufficiency_rate": 0.5} if design.number % 5 == 1 else {}
+    return solved(design, *point, **violations)
+
+
+SPHERE = {
+    **{f"{name}.capacity_kw": {"min": 0, "max": math.pi / 2} for name in ("pv", "wind", "chp")},
+    "tank.capacity_kwh": {"min": 0, "max": 1},
+}
+
+
+@pytest.mark.parametrize("constraints", [{}, FLOOR], ids=["free", "constrained"])
+def test_four_objectives_spread_over_their_front_though_designs_fail(constraints):
+    the_study = study(SPHERE, objectives=FOUR, constraints=constraints, population_size=35)
+    history = search(the_study, four_ways, generations=25)
+    assert designs_of(history) == designs_of(search(the_study, four_ways, generations=25))
+    first, last = (
+        np.array([list(s.objectives.values()) for s in generation if s.satisfying])
+        for generation in (history[0], history[-1])
+    )
+    beyond = [np.linalg.norm(points, axis=1).mean() - 1 for points in (first, last)]
+    assert beyond[1] < beyond[0] / 2
+    assert (np.ptp(last, axis=0) > 0.5).all()
+
+
+def test_four_objectives_where_every_design_fails_or_breaks_go_on_the_same_way_each_time():
+    the_study = study(MIXED, objectives=FOUR, constraints=FLOOR)
+    for answer in (failing, lambda d: solved(d, 1.0, 1.0, 1.0, 1.0, self_sufficiency_rate=0.2)):
+        first, again = (designs_of(search(the_study, answer)) for _ in range(2))
+        assert first == again
+        assert len(first) == 6 * the_study.population_size
+
+
 VARIABLE = st.one_of(
     st.tuples(st.floats(-100, 100), st.floats(0, 50)).map(lambda p: {"min": p[0], "max": p[0] + p[1]}),
     st.tuples(st.integers(-5, 5), st.integers(0, 4)).map(
@@ -254,21 +303,36 @@ def zdt(number, x):
 
 
 def reached(number, *, population, generations, seed, dimensions=30):
+    """The hypervolume of all that was evaluated, as a study records it, beside that of the last generations."""
     variables = {f"x.x{i}": {"min": 0, "max": 1} for i in range(dimensions)}
+    point = dict.fromkeys(TWO, 1.1)
     the_study = study(variables, population_size=population, max_generations=generations, seed=seed)
-    history = search(the_study, lambda d: solved(d, *zdt(number, list(d.values.values()))), generations)
-    F = np.array([list(s.objectives.values()) for g in history for s in g])
-    return hypervolume(F, np.array([1.1, 1.1]))
+    algorithm, convergence = GeneticSearch(the_study), Convergence(the_study, point)
+    for generation in range(generations):
+        first = generation * population
+        designs = [Design(first + i, values) for i, values in enumerate(algorithm.ask())]
+        answers = [solved(design, *zdt(number, list(design.values.values()))) for design in designs]
+        algorithm.tell(answers)
+        told = convergence.tell(generation + 1, answers, algorithm.population, 0.0)
+    assert told.front.hypervolume == convergence.hypervolume
+    survivors = Convergence(the_study, point)
+    survivors.take_in([solved(Design(i, {}), *zdt(number, x)) for i, x in enumerate(algorithm.population)])
+    return convergence.hypervolume, survivors.hypervolume
 
 
-def test_zdt1_is_well_on_its_way_after_a_short_search():
-    assert reached(1, population=40, generations=60, seed=1, dimensions=10) > 0.84
+LIMITS = {1: 0.876667, 2: 0.543333, 3: 1.33176}
+
+
+@pytest.mark.parametrize(("number", "share"), [(1, 0.97), (2, 0.95), (3, 0.97)])
+def test_zdt_problems_are_well_on_their_way_after_a_short_search(number, share):
+    recorded, survivors = reached(number, population=40, generations=90, seed=1, dimensions=10)
+    assert share * LIMITS[number] < survivors <= recorded <= LIMITS[number] + 1e-4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "least", "limit"), [(1, 0.867, 0.876667), (2, 0.533, 0.543333), (3, 1.32, 1.33176)]
-)
-def test_zdt_problems_reach_the_published_hypervolume(number, least, limit):
-    got = reached(number, population=100, generations=250, seed=1)
-    assert least < got <= limit + 1e-4
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("number", "least"), [(1, 0.8690), (2, 0.5355), (3, 1.3268)])
+def test_zdt_problems_reach_the_published_hypervolume(number, least, seed):
+    recorded, survivors = reached(number, population=100, generations=250, seed=seed)
+    assert least < survivors <= recorded <= LIMITS[number] + 1e-4

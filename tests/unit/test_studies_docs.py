@@ -31,8 +31,8 @@ def test_a_study_on_the_page_is_valid_on_the_house_s_week(study, tmp_path):
     assert load_study(tmp_path / "study.yaml").study.study == study
 
 
-def test_the_page_shows_every_kind_but_the_genetic_one():
-    assert {shown["type"] for shown in STUDIES.values()} == set(STUDY_TYPES) - {"genetic_algorithm"}
+def test_the_page_shows_every_kind():
+    assert {shown["type"] for shown in STUDIES.values()} == set(STUDY_TYPES)
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
