@@ -135,6 +135,24 @@ def test_wider_limits_prolong_a_finished_study_to_what_they_would_have_found_at_
     assert found(tmp_path / "results") == found(tmp_path / "at once")
 
 
+def test_what_ended_a_study_and_where_it_started_is_told(run, tmp_path, capsys):
+    from ecosystemiser.study_results import StudyResults
+    from ecosystemiser.study_tables import print_study
+    from schema.store.store import Store
+
+    run("earlier", max_generations=2)
+    run(start_from="earlier", max_generations=40, stagnation={"generations": 1, "tolerance_fraction": 0.9})
+    with Store.open(tmp_path / "results") as store:
+        found = StudyResults.read(store, "front", {})
+    told = found.as_dict()
+    assert (told["search"], told["stopped_by"]) == ("NSGA-II", "stagnation")
+    assert told["start"]["run_ids"][0].startswith("earlier-")
+    print_study(found)
+    shown = capsys.readouterr().out
+    assert "Sought by NSGA-II with 8 designs in a generation, until it stood still (stagnation)." in shown
+    assert f"It started from {len(told['start']['designs'])} of {told['start']['found']} designs" in shown
+
+
 def test_hours_that_were_used_count_when_a_study_goes_on(run, tmp_path):
     run(max_generations=6, max_hours=1e-9)
     row = study_of(tmp_path / "results")
