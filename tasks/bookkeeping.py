@@ -31,6 +31,8 @@ from tasks.scoring import Scored, evaluation_of, score, scored_from_row, solver_
 from tasks.versions import versions
 
 FinalStatus = Literal["completed", "failed", "cancelled"]
+TOLD_AS_FAILED = "told_as_failed"
+"""Marks an evaluation that had failed when a search was told of it: a replay tells the same."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,22 @@ class Begun:
         finished: it had been completed before; nothing is left to do.
         known: evaluations settled before an interruption, by number.
         generations: seconds that each took which was recorded whole before it, by number.
+        failed: of a search, failures that are to be evaluated again once it is through, by generation.
+        late: of a search, answers to evaluations that it was told of as failed.
     """
 
     finished: bool = False
     known: Mapping[int, Scored] = field(default_factory=dict)
     generations: Mapping[int, float] = field(default_factory=dict)
+    failed: Mapping[int, Sequence[Design]] = field(default_factory=dict)
+    late: Sequence[Scored] = ()
 
 
-def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
+def look_up(store: Store, loaded: LoadedStudy, *, resume: bool, retry_failed: bool = False) -> str | None:
     """Status of this very study in the store; None where it is new.
 
-    `prolonged` where it was completed, and its limits are wider now.
+    `completed` where nothing is left to do, also where that was in vain; `prolonged` where something is again: its
+    limits are wider now, or failures are to be evaluated again.
 
     Raises:
         InputError: the id belongs to another study, or to an interrupted one and `resume` is not wanted.
@@ -64,13 +71,15 @@ def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
     recorded = row["metadata_json"].get("content", {})
     _require_same(loaded, recorded)
     status = str(row["status"])
-    if status == "completed" and not differences(recorded, loaded.content):
-        return status
+    ended = status == "completed" or bool(status == "failed" and row["metadata_json"].get("ended"))
+    again = retry_failed and queries.statistics(store.connection, study_id)[0]["failed"] > 0
+    if ended and not again and not differences(recorded, loaded.content):
+        return "completed"
     holder = store.holder(study_id)
     if holder is not None and holder.pid != os.getpid():
         raise StudyAliveError(study_id, holder.pid, holder.host)
-    if resume:
-        return "prolonged" if status == "completed" else status
+    if resume or again:
+        return "prolonged" if ended else status
     message = (
         f"study '{study_id}' was begun before and has {row['run_count']} evaluations: add --resume to go on "
         f"with it, or remove it with `ecosystemiser delete {study_id}`"
@@ -80,33 +89,57 @@ def look_up(store: Store, loaded: LoadedStudy, *, resume: bool) -> str | None:
     )
 
 
-def begin(store: Store, loaded: LoadedStudy, *, resume: bool, bases: Sequence[Base] = (Base({}),)) -> Begun:
+def begin(
+    store: Store,
+    loaded: LoadedStudy,
+    *,
+    resume: bool,
+    retry_failed: bool = False,
+    bases: Sequence[Base] = (Base({}),),
+) -> Begun:
     """Record a new study, or take up the one that was interrupted. Call it under the study's claim.
 
     Args:
         store: open for writing.
         loaded: the study.
         resume: go on with an interrupted one.
+        retry_failed: evaluate settled failures again; a search goes on as if they were failures still.
         bases: the designs that it looks at, as `tasks.bases` found them.
 
     Raises:
         InputError: the id belongs to another study, or to an interrupted one and `resume` is not wanted.
     """
     study_id = loaded.study.study
-    status = look_up(store, loaded, resume=resume)
+    status = look_up(store, loaded, resume=resume, retry_failed=retry_failed)
     if status == "completed":
         return Begun(finished=True)
+    searches = isinstance(loaded.study, GeneticStudy)
     if status is None:
         store.create_study(_new_study(loaded, bases))
     store.settle_interrupted(study_id)
+    if status is not None and retry_failed:
+        store.reopen_failed(study_id, forget=not searches)
+    if status is not None:
+        store.update_study(study_id, metadata={"ended": False})
     store.update_study(study_id, status="running")
     if status is not None:
         _take_limits_over(store, loaded, bases)
     rows = queries.evaluations(store.connection, study_id)
     told = queries.convergence(store.connection, study_id)
+    generations = {int(row["generation_number"]): row["generation_time_seconds"] or 0.0 for row in told}
+    known = {row["evaluation_number"]: scored_from_row(row) for row in rows}
+    if not searches:
+        return Begun(known=known, generations=generations)
+    late = [row["evaluation_number"] for row in rows if (row["metadata_json"] or {}).get(TOLD_AS_FAILED)]
+    failed: dict[int, list[Design]] = {}
+    for row in rows if retry_failed else ():
+        if row["simulation_status"] == "failed":
+            failed.setdefault(row["generation_number"], []).append(known[row["evaluation_number"]].design)
     return Begun(
-        known={row["evaluation_number"]: scored_from_row(row) for row in rows},
-        generations={int(row["generation_number"]): row["generation_time_seconds"] or 0.0 for row in told},
+        known=known | {number: Scored(known[number].design, "failed") for number in late},
+        generations=generations,
+        failed=failed,
+        late=[known[number] for number in late],
     )
 
 
@@ -218,6 +251,11 @@ class StudyRecord:
             ]
         )
 
+    def settle_late(self, generation: int, results: Sequence[Result]) -> list[Scored]:
+        """As `settle`, for answers to evaluations that a search was told of as failed."""
+        marked = [replace(one, details={**one.details, TOLD_AS_FAILED: True}) for one in results]
+        return self.settle(generation, marked)
+
     def settle(self, generation: int | None, results: Sequence[Result]) -> list[Scored]:
         """Record a chunk's results in one transaction and say how each scores."""
         scored = [score(self._study, result) for result in results]
@@ -262,6 +300,8 @@ class StudyRecord:
     def finish(self, status: FinalStatus, files: Mapping[str, RunFiles], seconds: float) -> None:
         """Settle the study, with the time series that were written in the end."""
         self._store.attach_files(files)
+        if status == "failed":
+            self.tell(ended=True)  # told apart from one that was broken off
         self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
 
     def abandon(self, status: FinalStatus, seconds: float) -> None:

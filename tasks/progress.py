@@ -112,6 +112,11 @@ class Tally:
             before = self.seconds_per_evaluation or now
             self.seconds_per_evaluation = (before + now) / 2
 
+    def count_late(self, results: Sequence[Result]) -> None:
+        """Count answers to evaluations that are counted as failed."""
+        self._counts["failed"] -= len(results)
+        self.count(results)
+
     def report(self, step: int, steps: int, unit: str) -> None:
         """Tell the listeners."""
         report(

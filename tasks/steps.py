@@ -7,8 +7,11 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed, State
 
+from schema.study import SolverSettings
 from tasks.evaluate import Design, Result
+from tasks.retrying import try_again
 from tasks.workers import Workers
 
 
@@ -31,6 +34,32 @@ def evaluate_chunk(
     _ = study_id, label  # they name the task run
     by: Workers = workers
     return by.evaluate(chunk, keep_series=keep_series)
+
+
+@task(
+    name="evaluate again",
+    task_run_name="{study_id} evaluation {number}, attempt {attempt}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    log_prints=False,
+)
+def evaluate_again(
+    before: Result,
+    workers: Any,
+    solver: SolverSettings,
+    study_id: str,
+    number: int,
+    attempt: int,
+    *,
+    keep_series: bool = False,
+) -> State[Result]:
+    """Evaluate one design again; a task run that has failed is an evaluation that has."""
+    _ = study_id, number  # they name the task run
+    by: Workers = workers
+    result = try_again(before, attempt, by, solver, keep_series=keep_series)
+    if result.status == "failed":
+        return Failed(message=result.message, data=result)
+    return Completed(message=f"{result.message}; the attempt before: {before.message}", data=result)
 
 
 @task(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -74,11 +78,29 @@ def run(
     if not silent:
         _announce(loaded, results, count)
     try:
-        outcome = _run(study, results, count, runner, resume=resume, silent=silent)
+        with _ended_as_by_ctrl_c():
+            outcome = _run(study, results, count, runner, resume=resume, silent=silent)
     except KeyboardInterrupt:
         again = f"ecosystemiser run {shlex.quote(str(study))} --resume{results_flag(results)}"
         raise Interrupted(f"what was evaluated is kept; go on with `{again}`") from None
     _show(outcome, results, format_, quiet=quiet)
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM, by which `cancel`, systemd and batch systems end a process, ends the study as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse_system(file: Path) -> None:

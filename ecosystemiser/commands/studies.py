@@ -1,16 +1,27 @@
-"""`ecosystemiser status` and `ecosystemiser delete`."""
+"""`ecosystemiser status`, `ecosystemiser cancel` and `ecosystemiser delete`."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import signal
+import socket
 import sys
-from typing import Annotated, Any
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecosystemiser.failures import FELL_SHORT
 from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples, results_flag
 from ecosystemiser.printing import as_json, duration, note
+
+if TYPE_CHECKING:
+    from schema.store.locks import Holder
+
+_PATIENCE_SECONDS, _POLL_SECONDS = 300.0, 0.1
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY_ID", help="The study.")]
 
@@ -19,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples("ecosystemiser status house_front", "ecosystemiser status house_front --json")
     )(status)
+    app.command(epilog=examples("ecosystemiser cancel house_front"))(cancel)
     app.command(
         epilog=examples("ecosystemiser delete house_front", "ecosystemiser delete house_front --yes")
     )(delete)
@@ -52,17 +64,77 @@ def status(
     typer.echo(f"  best         {best(study)}")
     took = study["execution_time_seconds"]
     typer.echo(f"  begun        {moment(study['created_at'])}" + (f", took {duration(took)}" if took else ""))
-    for line in _next(study, told):
+    for line in _next(study, told, counts["failed"]):
         typer.echo(f"  next         {line}{results_flag(results)}")
 
 
-def _next(study: dict[str, Any], told: str) -> list[str]:
-    file = (study["metadata_json"] or {}).get("study_path") or "STUDY.yaml"
+def _next(study: dict[str, Any], told: str, failed: int) -> list[str]:
+    metadata = study["metadata_json"] or {}
+    file = shlex.quote(metadata.get("study_path") or "STUDY.yaml")
+    if told == "failed" and metadata.get("ended"):
+        return [f"ecosystemiser run {file} --retry-failed"] if failed else []
     if told in {"interrupted", "cancelled", "failed"}:
-        return [f"ecosystemiser run {shlex.quote(file)} --resume"]
+        return [f"ecosystemiser run {file} --resume"]
     if told == "completed":
         return [f"ecosystemiser query pareto-front --study-id {study['study_id']}"]
     return []
+
+
+def cancel(study_id: StudyArgument, results: ResultsOption = RESULTS_DEFAULT) -> None:
+    """End a study that is being run, as Ctrl-C would: what was evaluated is kept, and it can go on later."""
+    from ecosystemiser.design_tables import state
+    from ecosystemiser.results import opened
+    from schema.errors import Finding, InputError
+    from schema.store import queries
+
+    with opened(results) as store:
+        study = queries.required_study(store.connection, study_id)
+        holder, told = store.holder(study_id), state(study, store)
+    if holder is None:
+        again = "".join(f"; next: {line}{results_flag(results)}" for line in _next(study, told, 0))
+        message = f"no process is running {study_id}, which is {told}{again}"
+        raise InputError(Finding("", "STUDY_ID", told, "a study that is being run", message))
+    pid = _process_here(study_id, holder)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except PermissionError:
+        message = f"process {pid}, which runs {study_id}, is another user's: ask them, or become them"
+        raise InputError(Finding("", "STUDY_ID", study_id, "a study of your own", message)) from None
+    except ProcessLookupError:
+        pass  # it has just ended by itself
+    note(f"Process {pid} was told to end {study_id}; it settles what it is at")
+    if not _ended(results, study_id, pid):
+        note(f"Error: it is still at it after {_PATIENCE_SECONDS:g} s: see `ecosystemiser status {study_id}`")
+        raise typer.Exit(FELL_SHORT)
+    status(study_id, results)
+
+
+def _process_here(study_id: str, holder: Holder) -> int:
+    """The process that runs the study, where it can be told from here to end."""
+    from schema.errors import Finding, InputError
+
+    if holder.pid is not None and holder.host == socket.gethostname():
+        return holder.pid
+    process = f"process {holder.pid or 'unknown'} on {holder.host or 'another machine'}"
+    message = (
+        f"{study_id} is run by {process}, which cannot be reached from here: repeat the command on that machine, "
+        "or cancel its flow run in Prefect"
+    )
+    raise InputError(Finding("", "STUDY_ID", process, "a process on this machine", message))
+
+
+def _ended(results: Path, study_id: str, pid: int) -> bool:
+    """Wait until the process has let the study go."""
+    from ecosystemiser.results import opened
+
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with opened(results) as store:
+            holder = store.holder(study_id)
+        if holder is None or holder.pid != pid:
+            return True
+        time.sleep(_POLL_SECONDS)
+    return False
 
 
 def delete(

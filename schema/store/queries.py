@@ -227,7 +227,12 @@ def run_history(connection: sqlite3.Connection, run_id: str) -> list[Row]:
     attempts = [*metadata.get("attempts", []), {**now, "interrupted": metadata.get("interrupted")}]
     rows = [_attempt(run, number, attempt) for number, attempt in enumerate(attempts, 1)]
     if now["status"] != "running":
-        rows[-1] |= _evaluated(connection, run, first=len(rows) == 1)
+        told, earlier = _evaluated(connection, run, first=len(rows) == 1)
+        rows[-1] |= told
+        rows[-1:] = [
+            *(_attempt(run, number, one) for number, one in enumerate(earlier, len(rows))),
+            {**rows[-1], "attempt": len(rows) + len(earlier)},
+        ]
     return rows
 
 
@@ -237,13 +242,17 @@ def _attempt(run: Row, number: int, told: Row) -> Row:
         "attempt": number,
         "simulation_status": told["status"],
         "begun": told["begun"],
-        "settled": told["settled"],
-        "interrupted": bool(told["interrupted"]),
-        **dict.fromkeys(("evaluation_time_seconds", "solver_time_seconds", "message", "solver_attempts")),
+        "settled": told.get("settled"),
+        "interrupted": bool(told.get("interrupted")),
+        "evaluation_time_seconds": told.get("seconds"),
+        "solver_time_seconds": None,
+        "message": told.get("message"),
+        "solver_attempts": None,
     }
 
 
-def _evaluated(connection: sqlite3.Connection, run: Row, *, first: bool) -> Row:
+def _evaluated(connection: sqlite3.Connection, run: Row, *, first: bool) -> tuple[Row, list[Row]]:
+    """What the evaluation tells of the latest attempt, and of those before it that were tried again at once."""
     found = fetch(
         connection,
         "SELECT created_at, evaluation_time_seconds, solver_time_seconds, metadata_json FROM study_runs "
@@ -251,11 +260,11 @@ def _evaluated(connection: sqlite3.Connection, run: Row, *, first: bool) -> Row:
         [run["study_run_id"]],
     )
     if not found:
-        return {}
+        return {}, []
     metadata, created_at = found[0].pop("metadata_json") or {}, found[0].pop("created_at")
     told = {**found[0], "message": metadata.get("message"), "solver_attempts": metadata.get("attempts")}
     # What is done to the run's row later, such as naming its files, settles nothing.
-    return {"settled": created_at, **told} if first else told
+    return {"settled": created_at, **told} if first else told, metadata.get("earlier_attempts", [])
 
 
 def side_by_side(connection: sqlite3.Connection, study_ids: list[str]) -> list[Row]:

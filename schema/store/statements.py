@@ -228,12 +228,39 @@ def take_up(connection: sqlite3.Connection, rows: Collection[Row]) -> None:
 
 
 def _attempt(run: Row, metadata: Mapping[str, Any]) -> Row:
+    told = {"message": metadata["message"]} if "message" in metadata else {}
     return {
         "status": run["simulation_status"],
         "begun": run["timestamp"],
         "settled": run["updated_at"],
         "interrupted": bool(metadata.get("interrupted")),
+        **told,
     }
+
+
+def keep_reasons(connection: sqlite3.Connection, study_id: str) -> list[str]:
+    """Note in the simulation runs of failed evaluations why they failed, before that is replaced; their ids."""
+    rows = connection.execute(
+        "SELECT s.run_id, s.metadata_json AS run_json, e.metadata_json AS evaluation_json FROM study_runs e "
+        "JOIN simulation_runs s ON s.run_id = e.simulation_run_id "
+        "WHERE e.study_id = ? AND e.simulation_status = 'failed' ORDER BY s.run_id",
+        [study_id],
+    ).fetchall()
+    kept = []
+    for row in rows:
+        run, evaluation = json.loads(row["run_json"] or "{}"), json.loads(row["evaluation_json"] or "{}")
+        earlier = [
+            {"status": "failed", "settled": None, "interrupted": False, **told}
+            for told in evaluation.get("earlier_attempts", [])
+        ]
+        run |= {"message": evaluation.get("message")}
+        if earlier:
+            run["attempts"] = [*run.get("attempts", []), *earlier]
+        kept.append({"run_id": row["run_id"], "metadata_json": compact_json(run)})
+    connection.executemany(
+        "UPDATE simulation_runs SET metadata_json = :metadata_json WHERE run_id = :run_id", kept
+    )
+    return [str(row["run_id"]) for row in kept]
 
 
 # -- analyses

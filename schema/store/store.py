@@ -226,6 +226,32 @@ class Store:
         with self._writing() as connection:
             return statements.settle_interrupted(connection, study_id, utc_text())
 
+    def reopen_failed(self, study_id: str, *, forget: bool) -> list[str]:
+        """Make a study's failed evaluations ready to be evaluated again; call it only under the study's claim.
+
+        Why they failed stays in their runs' history.
+
+        Args:
+            study_id: the study.
+            forget: remove the evaluations and mark the study as one to go on with, so that it asks for them anew.
+
+        Returns:
+            The runs' ids.
+
+        Raises:
+            InputError: there is no such study.
+        """
+        with self._writing() as connection:
+            study = queries.required_study(connection, study_id)
+            run_ids = statements.keep_reasons(connection, study_id)
+            if forget:
+                connection.execute(
+                    "DELETE FROM study_runs WHERE study_id = ? AND simulation_status = 'failed'", [study_id]
+                )
+                changes: Row = {"run_count": study["run_count"] - len(run_ids), "status": "cancelled"}
+                statements.update_study(connection, study_id, {**changes, "updated_at": utc_text()})
+            return run_ids
+
     # -- generations and fronts
 
     def record_generation(self, generation: Generation) -> None:

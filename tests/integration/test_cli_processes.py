@@ -13,6 +13,7 @@ import time
 from contextlib import chdir, closing
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -292,3 +293,24 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(ran):
     assert state["state"] == "cancelled"
     assert state["evaluations"] >= 16
     assert state["process"] is None
+
+
+def test_a_study_that_is_cancelled_from_outside_ends_as_by_ctrl_c_and_goes_on_later(home, tmp_path):
+    desk = Desk(tmp_path, home)
+    desk.write(generations="4000")
+    with desk.start("run", "study.yaml", "--results", "long", "--workers", "2") as process:
+        for line in process.stderr:
+            if line.startswith("generation 2 "):
+                break
+        members = psutil.Process(process.pid).children(recursive=True)
+        out, told = desk.type("cancel", "tiny_front", "--results", "long")
+        screen = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "Interrupted: what was evaluated is kept" in screen[1]
+    assert "Traceback" not in screen[1]
+    assert not [p for p in members if p.is_running() and "spawn_main" in " ".join(p.cmdline())]
+    assert f"Process {process.pid} was told to end tiny_front" in told
+    assert out.startswith("tiny_front: cancelled, ")
+    assert "--resume --results long" in out
+    _, told = desk.type("cancel", "tiny_front", "--results", "long", status=2)
+    assert "no process is running tiny_front, which is cancelled; next: ecosystemiser run" in told
