@@ -43,7 +43,7 @@ _WANTED = {
     "needs a heat_pump": "a heat_pump beside it",
 }
 """What would be right, by words of our models' own messages; else the message says it."""
-_PATH_IN_MESSAGE = re.compile(r"(?:Value error, )?([a-z_]+(?:\.[a-z_]+)+) ")
+_PATH_IN_MESSAGE = re.compile(r"(?:Value error, )?([a-z_]+(?:\.[a-z_]+)+):? ")
 _KINDS = {
     "float_type": "a number",
     "float_parsing": "a number",
@@ -58,6 +58,7 @@ _KINDS = {
     "model_attributes_type": "a mapping of keys to values",
     "dict_type": "a mapping of keys to values",
     "list_type": "a list",
+    "tuple_type": "a list",
     "datetime_type": _A_TIME,
     "datetime_parsing": _A_TIME,
     "datetime_from_date_parsing": _A_TIME,
@@ -84,7 +85,7 @@ def findings_of(
     findings: dict[tuple[str, str], Finding] = {}
     for detail in error.errors(include_url=False):
         reading = _read(raw, detail["loc"], missing=detail["type"] == "missing")
-        if reading.is_of_other_branch:
+        if reading.is_of_other_branch or _counts_only_the_good(detail, reading.value):
             continue
         finding = _finding(detail, _named_in(detail, raw, reading), file, lines, prefix)
         findings.setdefault((finding.path, finding.message), finding)
@@ -159,6 +160,11 @@ def _is_other_branch(tag: str, value: Any) -> bool:
     return tag.startswith(_NUMBER_TAGS) and isinstance(value, dict)
 
 
+def _counts_only_the_good(detail: Any, value: Any) -> bool:
+    """Whether a list is too short only because pydantic leaves out values that are wrong; those are told."""
+    return detail["type"] == "too_short" and len(value) >= detail["ctx"]["min_length"]
+
+
 def _named_in(detail: Any, raw: Any, reading: _Reading) -> _Reading:
     """The value to blame where an error of a whole names it: a type, or the path with which the message begins."""
     if detail["type"] in {"union_tag_invalid", "union_tag_not_found"} and isinstance(reading.value, dict):
@@ -189,7 +195,7 @@ def _words(detail: Any, reading: _Reading) -> tuple[str, str]:
     """What was expected, and the sentence that says so."""
     way, value = reading.way, reading.value
     kind, context = detail["type"], detail.get("ctx", {})
-    name = str(way[-1]) if way else "the file"
+    name = _name(way)
     if kind == "extra_forbidden":
         return "a known key", f"unknown key '{name}'"
     if kind == "missing":
@@ -201,12 +207,21 @@ def _words(detail: Any, reading: _Reading) -> tuple[str, str]:
         expected = "a number or {profile: NAME}"
     if kind == "too_short":
         least = f"at least {context['min_length']}"
-        return least, f"{name} must have {least}, and has {context['actual_length']}"
+        return least, f"{name} must have {least}, and has {len(value)}"
     if expected is not None:
         return _value_words(name, value, expected)
     message = str(detail["msg"]).removeprefix("Value error, ")
     wanted = next((right for wrong, right in _WANTED.items() if wrong in message), message)
     return wanted, f"{name}: {message}" if way and name not in message.split()[0] else message
+
+
+def _name(way: tuple[int | str, ...]) -> str:
+    """What stands there in words: its key, or which one of a list's values."""
+    if not way:
+        return "the file"
+    if len(way) > 1 and isinstance(way[-1], int):
+        return f"{way[-2]}, value {way[-1] + 1},"
+    return str(way[-1])
 
 
 def _value_words(name: str, value: Any, expected: str) -> tuple[str, str]:

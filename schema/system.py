@@ -138,11 +138,17 @@ class System(Model):
 
     @model_validator(mode="after")
     def _sizing_is_linear(self) -> System:
-        for path in self.sizing:
+        for path, range_ in self.sizing.items():
             owner, _, attribute = path.partition(".")
             component = self.components.get(owner)
-            if attribute not in CAPACITIES or getattr(component, attribute, None) is None:
+            stated = getattr(component, attribute, None) if attribute in CAPACITIES else None
+            if stated is None:
                 raise ValueError(f"sizing: '{path}' is no capacity of a component")
+            if stated != range_.max:
+                raise ValueError(
+                    f"components.{path} is {stated:g}, and {range_.max:g} at most in sizing; write it once, as "
+                    f"{attribute}: {{optimise: {{min: {range_.min:g}, max: {range_.max:g}}}}}"
+                )
             told = [name for name in ON_OFF if getattr(component, name, None)]
             if told:
                 raise ValueError(
@@ -157,9 +163,10 @@ class System(Model):
         from schema.study import SolverSettings
 
         solver, baseline = SolverSettings(), self.economics.baseline
-        wrong = [check_path(self, solver, path, place="economics.baseline") for path in baseline]
-        findings = [finding for finding in wrong if finding is not None]
-        findings = findings or check_values(self, solver, baseline, place="economics.baseline")
+        wrong = {path: check_path(self, solver, path, place="economics.baseline") for path in baseline}
+        findings = [finding for finding in wrong.values() if finding is not None]
+        good = {path: value for path, value in baseline.items() if wrong[path] is None}
+        findings += check_values(self, solver, good, place="economics.baseline")
         if findings:
             raise ValueError("; ".join(str(finding) for finding in findings))
         return self

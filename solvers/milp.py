@@ -204,7 +204,7 @@ def _close_gap(
         split, was_whole = wider, True
         outcome = _solve_with_binaries(highs, strong, split, clock, best, mip_gap_fraction)
         best = replace(best, bound=max(best.bound, outcome.bound))
-    return _without_proof(program, best, outcome)
+    return _without_proof(program, best, outcome, clock)
 
 
 def _repaired(
@@ -226,15 +226,16 @@ def _better(best: Answer, outcome: Outcome) -> Answer:
     return replace(best, x=outcome.x, objective=outcome.objective)
 
 
-def _without_proof(program: LinearProgram, best: Answer, last: Outcome) -> Answer:
+def _without_proof(program: LinearProgram, best: Answer, last: Outcome, clock: Clock) -> Answer:
     """What to say when the gap stayed open; `last` is the run that ended the search."""
+    ended = "time limit reached" if clock.left <= 0 and not last.hit_limit else last.message
     if best.x is not None:
-        message = last.message if last.hit_limit else "the gap could not be closed"
+        message = ended if last.hit_limit or clock.left <= 0 else "the gap could not be closed"
         return replace(best, status=Status.FEASIBLE, message=message)
     if last.status is Status.INFEASIBLE:
         message = INFEASIBLE_COMMITTED if program.integers.size else INFEASIBLE_APART
         return Answer(Status.INFEASIBLE, message)
-    return Answer(Status.FAILED, f"{last.message} with no dispatch {_what_it_needs(program)}")
+    return Answer(Status.FAILED, f"{ended} with no dispatch {_what_it_needs(program)}")
 
 
 def _solve_with_binaries(

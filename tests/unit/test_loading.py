@@ -315,6 +315,38 @@ NOT_YAML = {
 }  # fmt: skip
 
 
+LINES = """\
+system: cellar
+horizon: {start: 2019-01-01T00:00, steps: 2}
+components:
+  gas: {type: gas_grid, import_price_eur_per_kwh: 0.1}
+  boiler:
+    {type: gas_boiler, capacity_kw: 5, part_load: {load_fraction: 0.5, relative_efficiency: [.nan, yes]}}
+economics: {baseline: {pv.capacity_kw: 0, boiler.capacity_kw: -1}}
+"""
+
+
+def test_values_of_a_list_are_told_by_their_place_in_it_and_those_that_are_wrong_are_not_missed(tmp_path):
+    (tmp_path / "cellar.yaml").write_text(LINES)
+    told = {f.path: f.message for f in findings(load_system, tmp_path / "cellar.yaml")}
+    line = "components.boiler.part_load."
+    assert told == {
+        f"{line}load_fraction": "load_fraction must be a list, not 0.5",
+        f"{line}relative_efficiency.0": "relative_efficiency, value 1, must be a finite number, not nan",
+        f"{line}relative_efficiency.1": "relative_efficiency, value 2, must be a number, not yes",
+    }
+
+
+def test_every_wrong_value_of_a_baseline_is_told(tmp_path):
+    text = LINES.replace("0.5, relative_efficiency: [.nan, yes]", "[0.5, 1], relative_efficiency: [1, 1]")
+    text = text.replace("part_load:", "min_load_fraction: 0.5, part_load:")
+    (tmp_path / "cellar.yaml").write_text(text)
+    (finding,) = findings(load_system, tmp_path / "cellar.yaml")
+    assert finding.path == "economics.baseline"
+    assert "no component 'pv'" in finding.message
+    assert "capacity_kw must be at least 0" in finding.message
+
+
 @pytest.mark.parametrize("case", NOT_YAML)
 @pytest.mark.parametrize("read", [load_system, load_study, load])
 def test_a_file_that_cannot_be_read_as_yaml_is_told_in_a_line(tmp_path, case, read):

@@ -224,3 +224,11 @@ def test_a_system_is_read_back_from_its_own_data_with_its_sizing():
     assert System.model_validate(system.model_dump(mode="json")) == system
     with pytest.raises(ValidationError, match="no capacity"):
         System.model_validate({**system.model_dump(mode="json"), "sizing": {"pv.tilt": {"max": 3}}})
+
+
+def test_a_capacity_that_stands_beside_its_own_sizing_is_refused():
+    data = a_house(0, **SIZED).system.model_dump(mode="json")
+    path, range_ = next(iter(data["sizing"].items()))
+    data["sizing"][path] = {**range_, "max": range_["max"] + 1}
+    with pytest.raises(ValidationError, match="write it once"):
+        System.model_validate(data)

@@ -102,6 +102,22 @@ def test_a_dispatch_without_time_has_failed_and_shows_no_numbers():
     assert (run.kpis, run.flows, run.states, run.accounts) == ({}, {}, {}, {})
 
 
+def test_a_limit_is_told_as_one_even_where_the_relaxation_needed_no_time():
+    parts = {
+        "gas": {"type": "gas_grid", "import_price_eur_per_kwh": 0.1},
+        "boiler": {"type": "gas_boiler", "capacity_kw": 5, "min_load_fraction": 0.5, "start_up_cost_eur": 1},
+        "network": {"type": "district_heat", "import_price_eur_per_kwh": 0.2},
+        "heat": {"type": "heat_demand", "profile": "heat"},
+    }
+    horizon = {"start": "2019-01-01T00:00", "steps": 6}
+    system = System.model_validate({"system": "cellar", "horizon": horizon, "components": parts})
+    series = {"heat": np.array([1.0, 3, 2, 4, 1, 3])}
+    # The reference design itself: its relaxation is solved before the clock runs.
+    run = Dispatcher(system, series, SolverSettings(time_limit_seconds=1e-9)).dispatch()
+    assert run.status is Status.FAILED
+    assert run.solution.message.startswith("time limit reached with no dispatch")
+
+
 def test_a_dispatch_that_a_limit_ends_among_its_binaries_is_feasible_or_failed_but_never_wrong():
     steps = 400
     rng = np.random.default_rng(3)
