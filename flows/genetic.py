@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.under_way import FINISHED_BEFORE, Step, UnderWay, study_name, under_way
+from flows.under_way import FINISHED_BEFORE, RESULTS, Step, UnderWay, study_name, under_way
 from schema.store.records import Generation
 from schema.study import GeneticStudy
 from tasks.convergence import Convergence
@@ -23,16 +23,22 @@ from tasks.workers import Runner
 
 @flow(name="genetic-study", flow_run_name=study_name)
 def genetic_study(
-    study: Path, results: Path, workers: int = 2, runner: Runner = "processes", resume: bool = True
+    study: Path,
+    results: Path = RESULTS,
+    workers: int = 2,
+    runner: Runner = "processes",
+    resume: bool = True,
+    retry_failed: bool = False,
 ) -> str:
     """Seek the trade-off between a study's objectives.
 
     Args:
         study: the study's file.
-        results: the results folder.
+        results: the results folder; what ECOSYSTEMISER_RESULTS names unless told, else `results`.
         workers: how many evaluate at once.
         runner: `processes` or `threads`.
         resume: go on with an interrupted study of the same content.
+        retry_failed: evaluate again what failed.
 
     Returns:
         The study's final status; `finished before` where there was nothing left to do.
@@ -41,7 +47,9 @@ def genetic_study(
         InputError: the study is not valid, or its id is taken.
         StudyAliveError: another process is running it.
     """
-    with under_way(GeneticStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+    with under_way(
+        GeneticStudy, study, results, workers=workers, runner=runner, resume=resume, retry_failed=retry_failed
+    ) as run:
         if run is None:
             return FINISHED_BEFORE
         asked = run.asked
@@ -62,6 +70,9 @@ def genetic_study(
             if stopped_by is not None:
                 break
         run.record.tell(search=asked.search, stopped_by=stopped_by)
+        late = run.late_answers(keep_series=asked.timeseries == "all")
+        if late:
+            convergence.take_in(late)
         run.record.front(convergence)
         keep = convergence.front if asked.timeseries == "front" else []
         status = run.finish(series_of=[scored.design for scored in keep])

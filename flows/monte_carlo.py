@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.artifacts import table_artifact
-from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
+from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
 from schema.studies import MonteCarloStudy
 from tasks.monte_carlo import MonteCarlo
 from tasks.workers import Runner
@@ -16,16 +16,22 @@ from tasks.workers import Runner
 
 @flow(name="monte-carlo-study", flow_run_name=study_name)
 def monte_carlo_study(
-    study: Path, results: Path, workers: int = 2, runner: Runner = "processes", resume: bool = True
+    study: Path,
+    results: Path = RESULTS,
+    workers: int = 2,
+    runner: Runner = "processes",
+    resume: bool = True,
+    retry_failed: bool = False,
 ) -> str:
     """Put a design, or a whole front, through what is uncertain.
 
     Args:
         study: the study's file.
-        results: the results folder.
+        results: the results folder; what ECOSYSTEMISER_RESULTS names unless told, else `results`.
         workers: how many evaluate at once.
         runner: `processes` or `threads`.
         resume: go on with an interrupted study of the same content.
+        retry_failed: evaluate again what failed.
 
     Returns:
         The study's final status; `finished before` where there was nothing left to do.
@@ -34,7 +40,15 @@ def monte_carlo_study(
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
         StudyAliveError: another process is running it.
     """
-    with under_way(MonteCarloStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+    with under_way(
+        MonteCarloStudy,
+        study,
+        results,
+        workers=workers,
+        runner=runner,
+        resume=resume,
+        retry_failed=retry_failed,
+    ) as run:
         if run is None:
             return FINISHED_BEFORE
         samples = MonteCarlo(run.asked, run.loaded, run.bases)

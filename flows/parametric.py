@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
+from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
 from schema.studies import ParametricStudy
 from tasks.convergence import Convergence
 from tasks.sweep import analyses, designs_of
@@ -15,16 +15,22 @@ from tasks.workers import Runner
 
 @flow(name="parametric-study", flow_run_name=study_name)
 def parametric_study(
-    study: Path, results: Path, workers: int = 2, runner: Runner = "processes", resume: bool = True
+    study: Path,
+    results: Path = RESULTS,
+    workers: int = 2,
+    runner: Runner = "processes",
+    resume: bool = True,
+    retry_failed: bool = False,
 ) -> str:
     """Try values one beside the other.
 
     Args:
         study: the study's file.
-        results: the results folder.
+        results: the results folder; what ECOSYSTEMISER_RESULTS names unless told, else `results`.
         workers: how many evaluate at once.
         runner: `processes` or `threads`.
         resume: go on with an interrupted study of the same content.
+        retry_failed: evaluate again what failed.
 
     Returns:
         The study's final status; `finished before` where there was nothing left to do.
@@ -33,7 +39,15 @@ def parametric_study(
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
         StudyAliveError: another process is running it.
     """
-    with under_way(ParametricStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+    with under_way(
+        ParametricStudy,
+        study,
+        results,
+        workers=workers,
+        runner=runner,
+        resume=resume,
+        retry_failed=retry_failed,
+    ) as run:
         if run is None:
             return FINISHED_BEFORE
         designs = run.numbered(designs_of(run.asked, run.loaded, run.bases[0]))

@@ -23,7 +23,7 @@ class RunOutcome:
     Attributes:
         study_id: the study.
         status: its status in the record.
-        was_finished: the same study had been completed before, and nothing was run.
+        was_finished: nothing was left to do of the same study, and nothing was run.
         notice: what the user should know about the Prefect server, if anything.
     """
 
@@ -34,7 +34,13 @@ class RunOutcome:
 
 
 def run_study(
-    path: Path, results: Path, *, workers: int, runner: Runner = "processes", resume: bool = False
+    path: Path,
+    results: Path,
+    *,
+    workers: int,
+    runner: Runner = "processes",
+    resume: bool = False,
+    retry_failed: bool = False,
 ) -> RunOutcome:
     """Run a study's flow, or find it finished.
 
@@ -44,6 +50,7 @@ def run_study(
         workers: how many evaluate at once.
         runner: what the workers are.
         resume: go on with an interrupted study.
+        retry_failed: evaluate settled failures again; goes on with an interrupted study too.
 
     Raises:
         InputError: the study is not valid, its id is taken, it was interrupted and `resume` is not set, or
@@ -55,15 +62,23 @@ def run_study(
     study_id = loaded.study.study
     with Store.open(results) as store:
         # Seen before a server is started: nothing to do, or nothing that may be done.
-        if look_up(store, loaded, resume=resume) == "completed":
-            return RunOutcome(study_id, "completed", was_finished=True)
+        if look_up(store, loaded, resume=resume, retry_failed=retry_failed) == "completed":
+            row = store.study(study_id) or {}
+            return RunOutcome(study_id, row["status"], was_finished=True)
         bases_of(store, loaded)
     with prefect_session() as session:
         from prefect.task_runners import ThreadPoolTaskRunner
 
         threads: Any = ThreadPoolTaskRunner(max_workers=workers)
         flow = _flow_of(loaded.study).with_options(task_runner=threads)
-        status = flow(path, results, workers=workers, runner=runner, resume=resume)
+        status = flow(
+            path,
+            results,
+            workers=workers,
+            runner=runner,
+            resume=resume or retry_failed,
+            retry_failed=retry_failed,
+        )
     return RunOutcome(study_id, str(status), was_finished=False, notice=session.notice)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.under_way import FINISHED_BEFORE, Step, study_name, under_way
+from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
 from schema.studies import SingleStudy
 from tasks.convergence import Convergence
 from tasks.workers import Runner
@@ -14,16 +14,22 @@ from tasks.workers import Runner
 
 @flow(name="single-study", flow_run_name=study_name)
 def single_study(
-    study: Path, results: Path, workers: int = 1, runner: Runner = "threads", resume: bool = True
+    study: Path,
+    results: Path = RESULTS,
+    workers: int = 1,
+    runner: Runner = "threads",
+    resume: bool = True,
+    retry_failed: bool = False,
 ) -> str:
     """Dispatch one design and record it.
 
     Args:
         study: the study's file.
-        results: the results folder.
+        results: the results folder; what ECOSYSTEMISER_RESULTS names unless told, else `results`.
         workers: how many evaluate at once; one is enough.
         runner: `processes` or `threads`.
         resume: go on with an interrupted study of the same content.
+        retry_failed: evaluate again what failed.
 
     Returns:
         The study's final status; `finished before` where there was nothing left to do.
@@ -32,7 +38,9 @@ def single_study(
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
         StudyAliveError: another process is running it.
     """
-    with under_way(SingleStudy, study, results, workers=workers, runner=runner, resume=resume) as run:
+    with under_way(
+        SingleStudy, study, results, workers=workers, runner=runner, resume=resume, retry_failed=retry_failed
+    ) as run:
         if run is None:
             return FINISHED_BEFORE
         designs = run.numbered([run.bases[0].values])

@@ -6,6 +6,7 @@ recalled by number, so that a flow which asks the same questions again goes on w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from prefect.futures import as_completed
 from prefect.runtime import flow_run
 
 from flows.artifacts import ProgressArtifact, table_artifact
+from flows.retries import tried_again
 from schema.base import Value
 from schema.errors import Finding, InputError
 from schema.loading import LoadedStudy, load_study
@@ -28,12 +30,15 @@ from tasks.bases import Base, bases_of
 from tasks.bookkeeping import Begun, FinalStatus, StudyRecord, begin, files_by_run
 from tasks.evaluate import Assignment, Design, Result, run_id
 from tasks.progress import Tally
+from tasks.retrying import is_tried_again
 from tasks.scoring import Scored
 from tasks.steps import evaluate_chunk, explain_infeasible
 from tasks.workers import Runner, Workers, chunks_of, workers_for
 
 S = TypeVar("S", bound=Study)
 FINISHED_BEFORE = "finished before"
+RESULTS = Path(os.environ.get("ECOSYSTEMISER_RESULTS") or "results")
+"""Where results go unless told otherwise."""
 BATCH = 2_000
 """Evaluations that are begun together: each is logged and becomes part of a task."""
 
@@ -130,7 +135,7 @@ class UnderWay(Generic[S]):
         return answers
 
     def _solve(self, designs: Sequence[Design], what: str, *, keep_series: bool) -> Iterator[list[Result]]:
-        """Evaluate in chunks, as mapped tasks; yields each chunk's results as they come."""
+        """Evaluate in chunks, as mapped tasks; yields results as they come, last those that were tried again."""
         together = self.asked.solver.method == "rule_based"
         chunks = chunks_of(designs, self.workers, self.tally.seconds_per_evaluation, together=together)
         futures = evaluate_chunk.map(
@@ -141,6 +146,7 @@ class UnderWay(Generic[S]):
             keep_series=unmapped(keep_series),
         )
         by_future = dict(zip(futures, chunks, strict=True))
+        again: list[Result] = []
         for future in as_completed(list(futures)):
             if future.state.is_completed():
                 results = future.result()
@@ -148,7 +154,22 @@ class UnderWay(Generic[S]):
                 # A design that fails is a result. A task that fails is nobody's but ours: without it, then.
                 results = self.pool.evaluate(by_future[future], keep_series=keep_series)
             _require_written(self.study_id, results)
-            yield results
+            again += (one for one in results if is_tried_again(one, self.asked.failures))
+            if settled := [one for one in results if not is_tried_again(one, self.asked.failures)]:
+                yield settled
+        for settled in tried_again(again, self.asked, self.pool, keep_series=keep_series):
+            _require_written(self.study_id, settled)
+            yield settled
+
+    def late_answers(self, *, keep_series: bool) -> list[Scored]:
+        """Answers to evaluations that a search was told of as failed: those known, and those asked for now."""
+        late = list(self.begun.late)
+        for generation, designs in self.begun.failed.items():
+            self.record.start(designs)
+            for results in self._solve(designs, "failures", keep_series=keep_series):
+                late += self.record.settle_late(generation, results)
+                self.tally.count_late(results)
+        return late
 
     def show_progress(self, percent: float) -> None:
         """Record how far the study is [0-100], and show it in the Prefect UI."""
@@ -174,7 +195,14 @@ class UnderWay(Generic[S]):
 
 @contextmanager
 def under_way(
-    kind: type[S], study: Path, results: Path, *, workers: int, runner: Runner, resume: bool
+    kind: type[S],
+    study: Path,
+    results: Path,
+    *,
+    workers: int,
+    runner: Runner,
+    resume: bool,
+    retry_failed: bool = False,
 ) -> Iterator[UnderWay[S] | None]:
     """A study of a kind that is claimed and begun, with workers; settled as broken off where its flow raises.
 
@@ -195,7 +223,7 @@ def under_way(
         raise InputError(Finding(str(study), "type", asked.type, "a study of the flow's kind", message))
     with Store.open(results) as store, store.claim(asked.study):
         bases = bases_of(store, loaded)
-        begun = begin(store, loaded, resume=resume, bases=bases)
+        begun = begin(store, loaded, resume=resume, retry_failed=retry_failed, bases=bases)
         if begun.finished:
             yield None
             return
@@ -206,6 +234,7 @@ def under_way(
             asked.solver,
             asked.study,
             results,
+            asked.failures,
         )
         with workers_for(runner, assignment, workers) as pool:
             record = StudyRecord(store, loaded)

@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
             "ecosystemiser run examples/house/study_week.yaml",
             "ecosystemiser run examples/house/study.yaml --workers 4 --results house_results",
             "ecosystemiser run examples/house/study.yaml --resume",
+            "ecosystemiser run examples/house/study.yaml --retry-failed",
             "ecosystemiser run examples/house/study_week.yaml --format csv",
         )
     )(run)
@@ -60,6 +61,9 @@ def run(
         Runner, typer.Option("--runner", help="What evaluates designs side by side.")
     ] = Runner.PROCESSES,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted study.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Evaluate again what failed; infeasible is no failure.")
+    ] = False,
     format_: FormatOption = None,
     json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell nothing on the way.")] = False,
@@ -79,7 +83,9 @@ def run(
         _announce(loaded, results, count)
     try:
         with _ended_as_by_ctrl_c():
-            outcome = _run(study, results, count, runner, resume=resume, silent=silent)
+            outcome = _run(
+                study, results, count, runner, resume=resume, retry_failed=retry_failed, silent=silent
+            )
     except KeyboardInterrupt:
         again = f"ecosystemiser run {shlex.quote(str(study))} --resume{results_flag(results)}"
         raise Interrupted(f"what was evaluated is kept; go on with `{again}`") from None
@@ -140,14 +146,28 @@ def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
 
 
 def _run(
-    study: Path, results: Path, workers: int, runner: Runner, *, resume: bool, silent: bool
+    study: Path,
+    results: Path,
+    workers: int,
+    runner: Runner,
+    *,
+    resume: bool,
+    retry_failed: bool,
+    silent: bool,
 ) -> RunOutcome:
     from ecosystemiser.progress import shown
     from flows.run import run_study
     from tasks.progress import listening
 
     with shown(quiet=silent) as listener, listening(listener):
-        outcome = run_study(study, results, workers=workers, runner=runner.value, resume=resume)
+        outcome = run_study(
+            study,
+            results,
+            workers=workers,
+            runner=runner.value,
+            resume=resume,
+            retry_failed=retry_failed,
+        )
     if outcome.notice and not silent:
         note(outcome.notice)
     return outcome
@@ -175,6 +195,8 @@ def _show(outcome: RunOutcome, results: Path, format_: Format, *, quiet: bool) -
         note(f"Error: study {outcome.study_id} {_NOTHING[found.kind]}")
         for line in why:
             note(f"  {line}")
+        if outcome.was_finished and found.statistics["failed"]:
+            note("Nothing was run: it had ended so; --retry-failed evaluates again what failed")
         raise typer.Exit(FELL_SHORT)
 
 
