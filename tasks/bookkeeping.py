@@ -158,6 +158,7 @@ def _new_study(loaded: LoadedStudy, bases: Sequence[Base]) -> NewStudy:
         max_evaluations=study.planned * len(bases),
         metadata={
             "content": loaded.content,
+            "ended": False,
             "study_path": str(loaded.path.resolve()),
             "versions": versions(),
             "reference_design": loaded.system.system.model_dump(mode="json"),
