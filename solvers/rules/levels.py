@@ -18,8 +18,9 @@ horizon.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ def level_of(
     lowest, highest = rows(store.lowest), rows(store.highest)
     carried = rows(store.carried)
     if store.sign < 0:
-        lowest, highest, carried = _negated(highest), _negated(lowest), _negated(carried)
+        lowest, highest, carried = (_each(rows, np.negative) for rows in (highest, lowest, carried))
     most_discharge = rows(uppers[store.give]) if store.discharge else []
     bounds = _Bounds(lowest, highest, rows(store.keep), carried, rows(uppers[store.take]), row(store.charged))
     wish: Sequence[Array | None]
@@ -148,14 +149,24 @@ def level_of(
     else:
         floor, ceiling, wish = _plain(store, bounds, most_discharge, step_hours, feeders)
     return Level(
-        store, bounds.keep if store.keep else None, [value if value.any() else None for value in carried],
+        store, bounds.keep if store.keep else None, _each(carried, lambda row: row if row.any() else None),
         floor, ceiling, list(wish), bounds.most_charge, most_discharge, bounds.charged, row(store.released),
     )  # fmt: skip
 
 
-def _negated(rows: Rows) -> Rows:
-    known: dict[int, Array] = {}
-    return [known.setdefault(id(row), -row) for row in rows]
+_MadeT = TypeVar("_MadeT")
+
+
+def _each(rows: Rows, made: Callable[[Array], _MadeT]) -> list[_MadeT]:
+    """Something made of each row, once where rows are one object."""
+    known: dict[int, _MadeT] = {}
+    found = []
+    for row in rows:
+        key = id(row)
+        if key not in known:
+            known[key] = made(row)
+        found.append(known[key])
+    return found
 
 
 def _needed(b: _Bounds) -> Rows:
@@ -198,8 +209,7 @@ def _plain(
     floor, ceiling, steps = list(b.lowest), list(b.highest), len(b.lowest)
     keep = b.keep[0]
     sinks = (b.lowest[0] > 0) & ((keep < 1) | (b.carried[0] < b.lowest[0]))
-    known: dict[int, Array | None] = {}
-    wish = [known.setdefault(id(row), _where(sinks, row)) for row in b.lowest]
+    wish = _each(b.lowest, lambda row: _where(sinks, row))
     if not store.cyclic:
         return floor, ceiling, wish
     end, power = b.lowest[-1].copy(), np.minimum(b.most_charge[-1], feeders)

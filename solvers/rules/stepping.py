@@ -7,7 +7,9 @@ as the scarcest of its flows has room for. All nodes stay in balance, so only de
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,22 @@ NOTHING = 1e-9
 """A flow up to this is no flow; it excludes no other."""
 
 
+class _Move(NamedTuple):
+    """A flow that a way raises: by `rows` times what arrives, or by just that.
+
+    Attributes:
+        left: its room; None where no later way asks for it.
+        place: where it is told; None where it is not.
+        begins: whether nothing has flown before.
+        rows: how much of it goes with what arrives.
+    """
+
+    left: Array | None
+    place: int | None
+    begins: bool
+    rows: Rows | None
+
+
 @dataclass(frozen=True)
 class _Push:
     """A way, ready to be followed.
@@ -32,14 +50,16 @@ class _Push:
         barred: before it, the room of the first is taken wherever the second flows.
         first: room of a flow that goes one to one with what arrives.
         limits: rooms of the other flows, with how much of each goes with what arrives.
-        moves: room (or None) and place of the flow (or None), with how much of it goes with what arrives.
+        into: place of a flow that is what arrives; None where there is none that begins here.
+        moves: what else the way changes.
         spared: room and place of flows that are lowered again, with how much.
     """
 
     barred: tuple[tuple[Array, int], ...]
     first: Array
     limits: tuple[tuple[Array, Rows | None], ...]
-    moves: tuple[tuple[Array | None, int | None, Rows | None], ...]
+    into: int | None
+    moves: tuple[_Move, ...]
     spared: tuple[tuple[Array, int, Rows | None], ...]
 
 
@@ -163,9 +183,11 @@ class Passage:
         stored = {flow for store in stores for flow in (store.give, store.take, store.wish)}
         flows = {flow for way in ways for flow, _ in way.terms}
         opened = [(self._room[flow], self._limits[flow]) for flow in sorted(flows - stored)]
+        last = {flow: turn for turn, way in enumerate(ways) for flow, _ in way.terms}
         used_since: dict[Flow, bool] = {}
+        begun: set[Flow] = set()
         pushes = []
-        for way in ways:
+        for turn, way in enumerate(ways):
             barred = []
             for flow, _ in way.terms:
                 rival = self._rivals.get(flow)
@@ -173,29 +195,44 @@ class Passage:
                     barred.append((self._room[flow], self._place[rival]))
                     used_since[rival] = False
             used_since |= dict.fromkeys((flow for flow, _ in way.terms), True)
-            pushes.append(self._pushed(way, tuple(barred)))
+            later = {flow for flow, _ in way.terms if last[flow] > turn}
+            pushes.append(self._pushed(way, tuple(barred), later, begun))
+            begun.update(flow for flow, _ in (*way.terms, *way.counted, *way.spared))
         return _Plan(tuple(opened), tuple(pushes))
 
-    def _pushed(self, way: Way, barred: tuple[tuple[Array, int], ...]) -> _Push:
-        terms = [
-            (self._room[flow], self._place.get(flow), self._coefficients[products])
-            for flow, products in way.terms
-        ]
-        plain = next((place for place, (_, _, rows) in enumerate(terms) if rows is None), None)
+    def _pushed(
+        self,
+        way: Way,
+        barred: tuple[tuple[Array, int], ...],
+        later: AbstractSet[Flow],
+        begun: AbstractSet[Flow],
+    ) -> _Push:
+        """A way of which some flows are asked for later, and some have begun before."""
+        terms = [(self._room[flow], self._coefficients[products]) for flow, products in way.terms]
+        plain = next((place for place, (_, rows) in enumerate(terms) if rows is None), None)
         first = self._endless if plain is None else terms[plain][0]
-        limits = [(room, rows) for place, (room, _, rows) in enumerate(terms) if place != plain]
-        counted = [(None, self._place[flow], self._coefficients[products]) for flow, products in way.counted]
+        limits = [term for place, term in enumerate(terms) if place != plain]
+        moves = [
+            _Move(self._room[flow] if flow in later else None, self._place.get(flow), flow not in begun, rows)
+            for (flow, _), (_, rows) in zip(way.terms, terms, strict=True)
+        ] + [
+            _Move(None, self._place[flow], flow not in begun, self._coefficients[products])
+            for flow, products in way.counted
+        ]
+        into = next((m.place for m in moves if m.rows is None and m.begins and m.place is not None), None)
+        moves = [move._replace(place=None) if move.place == into else move for move in moves]
+        moves = [move for move in moves if move.left is not None or move.place is not None]
         spared = [
             (self._room[flow], self._place[flow], self._coefficients[products])
             for flow, products in way.spared
         ]
-        return _Push(barred, first, tuple(limits), (*terms, *counted), tuple(spared))
+        return _Push(barred, first, tuple(limits), into, tuple(moves), tuple(spared))
 
     def _follow(self, push: _Push, step: int, used: Sequence[Array]) -> None:
         for room, rival in push.barred:
             np.greater(used[rival], NOTHING, out=self._barred)
             np.copyto(room, 0.0, where=self._barred)
-        amount, part = self._amount, self._part
+        amount, part = self._amount if push.into is None else used[push.into], self._part
         most = push.first
         for room, rows in push.limits:
             if rows is None:
@@ -208,14 +245,18 @@ class Passage:
             there = used[spare] if rows is None else np.divide(used[spare], rows[step], out=part)
             np.minimum(most, there, out=amount)
             most = amount
-        for left, place, rows in push.moves:
-            moved = amount if rows is None else np.multiply(amount, rows[step], out=part)
+        for left, place, begins, rows in push.moves:
+            if rows is None:
+                moved = amount
+            else:
+                moved = used[place] if begins and place is not None else part
+                np.multiply(amount, rows[step], out=moved)
             if left is not None:
                 np.subtract(left, moved, out=left)
                 if rows is not None:
                     # What a ratio took may be more than there was by the last bit of a number.
                     np.maximum(left, 0.0, out=left)
-            if place is not None:
+            if place is not None and moved is not used[place]:
                 np.add(used[place], moved, out=used[place])
         for bought, spare, rows in push.spared:
             moved = amount if rows is None else np.multiply(amount, rows[step], out=part)
