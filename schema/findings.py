@@ -162,7 +162,7 @@ def _is_other_branch(tag: str, value: Any) -> bool:
 
 def _counts_only_the_good(detail: Any, value: Any) -> bool:
     """Whether a list is too short only because pydantic leaves out values that are wrong; those are told."""
-    return detail["type"] == "too_short" and len(value) >= detail["ctx"]["min_length"]
+    return bool(detail["type"] == "too_short" and len(value) >= detail["ctx"]["min_length"])
 
 
 def _named_in(detail: Any, raw: Any, reading: _Reading) -> _Reading:
