@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,10 +12,13 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 import yaml
 
+from schema.errors import InputError
 from schema.store import queries
+from schema.store.database import FILE_NAME
 from schema.store.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -133,3 +137,53 @@ def test_every_kind_of_study_runs_from_its_deployment(environment, tmp_path):
     assert {name: (row["status"], row["run_count"]) for name, row in found.items()} == {
         name: ("completed", count) for name, count in EVALUATIONS.items()
     }
+
+
+def test_a_flow_run_that_is_cancelled_in_prefect_stops_its_workers(environment, tmp_path):
+    shutil.copy(ROOT / "examples" / "house" / "week.yaml", tmp_path)
+    path, results = tmp_path / "long.yaml", tmp_path / "results"
+    stated = {**STUDIES["genetic-study"], "study": "long"}
+    stated["algorithm"] = {"population_size": 40, "max_generations": 1000}
+    path.write_text(yaml.safe_dump({"system": "week.yaml", **stated}, sort_keys=False))
+    told = prefect(
+        environment,
+        *("deployment", "run", "genetic-study/local", "-p", f"study={path}", "-p", f"results={results}"),
+        *("-p", "workers=2", "-p", "runner=processes"),
+    )
+    (flow_run,) = re.findall(r"UUID: ([0-9a-f-]{36})", told)
+    wait_until(lambda: evaluations(results) > 0)
+    with Store.open(results, read_only=True) as store:
+        process = psutil.Process(store.holder("long").pid)
+    workers = process.children()
+    assert len([w for w in workers if "spawn_main" in " ".join(w.cmdline())]) == 2
+    prefect(environment, "flow-run", "cancel", flow_run)
+    wait_until(lambda: not [p for p in [process, *workers] if alive(p)])
+    with Store.open(results, read_only=True) as store:
+        study = store.study("long")
+        assert store.holder("long") is None
+    assert study["status"] == "cancelled"
+    assert 0 < study["run_count"] < 40_000
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def alive(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def evaluations(results):
+    if not (results / FILE_NAME).exists():
+        return 0
+    try:
+        with Store.open(results, read_only=True) as store:
+            return len(queries.evaluations(store.connection, "long"))
+    except InputError:
+        return 0

@@ -115,10 +115,9 @@ def stopped_worker(path):
         deadline = time.monotonic() + PATIENCE
         while settled(path) < 5 and time.monotonic() < deadline:
             time.sleep(0.01)
-        for child in psutil.Process().children():
-            if "spawn_main" in " ".join(child.cmdline()):
-                os.kill(child.pid, signal.SIGSTOP)
-                return
+        workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+        # The one that has done most: another may still be starting.
+        os.kill(max(workers, key=lambda p: p.cpu_times().user).pid, signal.SIGSTOP)
 
     thread = threading.Thread(target=stop)
     thread.start()
@@ -132,7 +131,7 @@ def with_a_hang(path):
     return outcome
 
 
-HASTY = {"solver": {"time_limit_seconds": 1}, "failures": {"retries": 0, "hang_margin_seconds": 2}}
+HASTY = {"solver": {"time_limit_seconds": 1}, "failures": {"retries": 0, "hang_margin_seconds": 4}}
 
 
 def test_what_runs_into_the_time_limit_is_tried_again_with_more_time_and_the_end_is_told(prefect, tmp_path):
