@@ -59,7 +59,11 @@ def test_a_weight_of_co2_takes_the_dispatch_whose_weighted_sum_is_least():
 
 
 PV_AND_BATTERY = {
-    "grid": {"type": "grid", "import_price_eur_per_kwh": 0.3, "export_price_eur_per_kwh": {"profile": "sell"}},
+    "grid": {
+        "type": "grid",
+        "import_price_eur_per_kwh": 0.3,
+        "export_price_eur_per_kwh": {"profile": "sell"},
+    },
     "pv": {"type": "solar_pv", "capacity_kw": 1, "profile": "sun"},
     "battery": {"type": "battery", "capacity_kwh": 10, "power_kw": 10, "initial_level_fraction": 0},
     "load": {"type": "power_demand", "profile": "load"},
