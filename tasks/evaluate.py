@@ -214,7 +214,7 @@ def _result(design: Design, dispatch: Dispatch, started_at: datetime) -> Result:
         started_at=started_at,
         kpis=dict(dispatch.kpis) if status == "success" else {},
         solver_seconds=solution.solver_seconds,
-        limited="time limit" in solution.message,  # all methods say so with these words
+        limited="time limit" in solution.message,  # as milp and rolling_horizon put it
         details={
             "solver_status": str(solution.status),
             "gap_fraction": solution.gap_fraction,
