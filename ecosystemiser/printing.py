@@ -98,6 +98,11 @@ _UNITS = {
 }
 
 
+def shown_unit_of(name: str) -> str:
+    """As `unit_of`; a rate or a fraction is a share of 1."""
+    return unit_of(name) or ("share of 1" if name.endswith(("_rate", "_fraction")) else "")
+
+
 def unit_of(name: str) -> str:
     """The unit of a KPI or of an attribute that ends in one; "" where there is none.
 

@@ -8,7 +8,7 @@ import typer
 
 from ecosystemiser.failures import FELL_SHORT
 from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples
-from ecosystemiser.printing import Grid, as_json, note, number, show, unit_of
+from ecosystemiser.printing import Grid, as_json, note, number, show, shown_unit_of
 
 if TYPE_CHECKING:
     from tasks.replay import Replay
@@ -75,7 +75,7 @@ def _print(found: Replay) -> None:
             "recorded": [number(value) for value in recorded.values()],
             "now": [number(kpis[name]) for name in recorded],
             "difference": [f"{kpis[name] - value:.1e}" for name, value in recorded.items()],
-            "unit": [unit_of(name) or "share of 1" for name in recorded],
+            "unit": [shown_unit_of(name) for name in recorded],
         }
         show(Grid("Record and replay", columns, right=["recorded", "now", "difference"]))
     if found.files is not None:

@@ -9,7 +9,7 @@ import typer
 
 from ecosystemiser.failures import FELL_SHORT
 from ecosystemiser.options import Format, FormatOption, JsonOption, examples
-from ecosystemiser.printing import Grid, as_csv, as_json, duration, note, number, show, unit_of
+from ecosystemiser.printing import Grid, as_csv, as_json, duration, note, number, show, shown_unit_of, unit_of
 
 if TYPE_CHECKING:
     from ecosystemiser.dispatching import Solved
@@ -76,7 +76,7 @@ def _print(solved: Solved) -> None:
     columns = {
         "KPI": list(kpis),
         "value": [number(value) for value in kpis.values()],
-        "unit": [unit_of(name) or "share of 1" for name in kpis],
+        "unit": [shown_unit_of(name) for name in kpis],
     }
     if dispatch.sizes:
         show(_sizes(dispatch))
