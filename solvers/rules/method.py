@@ -107,7 +107,10 @@ def _refused(case: Case) -> Dispatch | None:
     ]
     if not switched:
         return None
-    message = f"rule_based keeps no minimum loads, starts or ramps, which {', '.join(switched)} has; use milp"
+    message = (
+        f"rule_based keeps no minimum loads, starts or ramps, which {', '.join(switched)} has; use milp, "
+        "rolling_horizon or hybrid"
+    )
     return Dispatch(case.system, Solution(Status.FAILED, message))
 
 
