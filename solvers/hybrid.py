@@ -52,7 +52,7 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
         return judged if judged.status.has_solution else whole.dispatch(case, engine)
     relaxation = Relaxation(relaxed.x, engine.highs.row_duals(), relaxed.objective)
     found = list(_found(case, engine, program, compiled, relaxed, clock))
-    best = min(found, key=lambda dispatch: dispatch.solution.objective_eur or 0.0, default=None)  # (V4)
+    best = min(found, key=_objective_eur, default=None)  # (V4)
     if best is None:
         left = case.solver.with_changes(time_limit_seconds=max(clock.left, 1.0))
         return whole.dispatch(replace(case, solver=left), engine)
@@ -114,9 +114,7 @@ def _with_columns_held(program: LinearProgram, x: Array) -> LinearProgram:
 
 def _with_gap(case: Case, best: Dispatch, bound: float, clock: Clock) -> Dispatch:
     """With the certified gap (V5), and `optimal` where that is as small as was asked for."""
-    objective = best.solution.objective_eur
-    assert objective is not None
-    gap = milp.relative_gap(objective, bound)
+    gap = milp.relative_gap(_objective_eur(best), bound)
     closed = gap <= case.solver.mip_gap_fraction
     solution = replace(
         best.solution,
@@ -127,6 +125,12 @@ def _with_gap(case: Case, best: Dispatch, bound: float, clock: Clock) -> Dispatc
         iterations=clock.iterations,
     )
     return replace(best, solution=solution)
+
+
+def _objective_eur(dispatch: Dispatch) -> float:
+    objective = dispatch.solution.objective_eur
+    assert objective is not None  # of what has a solution
+    return objective
 
 
 def _steps(case: Case, hours: float) -> int:

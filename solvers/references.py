@@ -13,8 +13,7 @@ from schema.components import SolarPv, SolarThermal, WindTurbine
 from schema.system import System
 
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Sizes of sun and wind in the references, relative to the file's. On the year of examples/house the nearest of
-these saves a quarter of the simplex method's time against the file's alone (`python -m benchmarks`)."""
+"""Sizes of sun and wind in the references, relative to the file's."""
 
 _OFFSET = 0.05
 """Added to shares, so that nothing at all is not infinitely far from a little."""
