@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,25 +76,39 @@ def replay(store: Store, run_id: str) -> Replay:
         InputError: there is no such run, or nothing is left to solve it from.
         StudyAliveError: its study is being run.
     """
+    found, assignment, design = _solved(store, run_id)
+    if not found.dispatch.status.has_solution:
+        return found
+    with store.claim(assignment.study_id):
+        files = write_series(assignment, design, found.dispatch)
+        store.attach_files({run_id: files})
+    return replace(found, files=files)
+
+
+def solve_again(store: Store, run_id: str) -> Replay:
+    """As `replay`, and nothing is written: the store may be open to read only.
+
+    Raises:
+        InputError: there is no such run, or nothing is left to solve it from.
+    """
+    return _solved(store, run_id)[0]
+
+
+def _solved(store: Store, run_id: str) -> tuple[Replay, Assignment, Design]:
     row = queries.evaluation(store.connection, run_id)
     study = queries.required_study(store.connection, row["study_id"])
     assignment = _assignment(store, study, run_id)
     design = Design(row["evaluation_number"], row["parameters"])
     dispatch = Dispatcher(assignment.system, assignment.series, assignment.solver).dispatch(design.values)
-    files = None
-    if dispatch.status.has_solution:
-        with store.claim(str(study["study_id"])):
-            files = write_series(assignment, design, dispatch)
-            store.attach_files({run_id: files})
     made_with, today = study["metadata_json"].get("versions", {}), versions()
-    return Replay(
+    found = Replay(
         run_id,
         row["simulation_status"],
         _recorded_kpis(store, run_id),
         dispatch,
         {name: (old, today[name]) for name, old in made_with.items() if today.get(name, old) != old},
-        files,
     )
+    return found, assignment, design
 
 
 def _recorded_kpis(store: Store, run_id: str) -> dict[str, float]:

@@ -111,9 +111,10 @@ def studies(request: Request, store: Reader, asked: Annotated[StudiesAsked, Quer
         study_type=asked.type,
         status=asked.status,
         since=asked.since,
-        limit=asked.offset + asked.limit + 1,
+        limit=asked.limit + 1,
+        offset=asked.offset,
     )
-    return page_of(request, asked, rows[asked.offset :])
+    return page_of(request, asked, rows)
 
 
 @_tables.get("/studies/{study_id}")

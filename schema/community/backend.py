@@ -26,17 +26,18 @@ class Backend:
     Args:
         url: SQLAlchemy's.
         busy_seconds: how long a locked SQLite is waited for.
+        read_only: whether nothing is written, into SQLite not even by mistake.
     """
 
-    def __init__(self, url: URL, busy_seconds: float) -> None:
+    def __init__(self, url: URL, busy_seconds: float, *, read_only: bool = False) -> None:
         self.url = url
         try:
-            self._engine = create_engine(url)
+            self._engine = create_engine(_to_read(url) if read_only else url)
         except (NoSuchModuleError, ArgumentError, ImportError) as error:
             raise InputError(_url_finding(f"cannot be used: {error}")) from None
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         if self._is_sqlite:
-            _prepare_sqlite(self._engine, busy_seconds)
+            _prepare_sqlite(self._engine, busy_seconds, writes=not read_only)
 
     @classmethod
     def open(cls, folder: Path, *, busy_seconds: float = 30.0) -> Self:
@@ -55,6 +56,18 @@ class Backend:
         with plain_errors():
             METADATA.create_all(backend._engine)
         return backend
+
+    @classmethod
+    def open_to_read(cls, folder: Path, *, busy_seconds: float = 30.0) -> Self | None:
+        """As `open`, but nothing is made or changed; None where there is no community yet.
+
+        Raises:
+            InputError: the URL cannot be used.
+        """
+        url = url_of(folder)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            return None
+        return cls(url, busy_seconds, read_only=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -101,6 +114,13 @@ def url_of(folder: Path, environment: Mapping[str, str] = os.environ) -> URL:
         ) from None
 
 
+def _to_read(url: URL) -> URL:
+    """The same database as one that SQLite opens to read only."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return url
+    return url.set(database=Path(url.database).resolve().as_uri(), query={"mode": "ro", "uri": "true"})
+
+
 def _url_finding(message: str) -> Finding:
     return Finding("", DATABASE_VARIABLE, "an unusable URL", "a SQLAlchemy URL", message)
 
@@ -121,7 +141,7 @@ def _words(error: SQLAlchemyError) -> str:
     return " ".join(reason.split())[:300]
 
 
-def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
+def _prepare_sqlite(engine: Engine, busy_seconds: float, *, writes: bool) -> None:
     """WAL, a patient wait, and transactions that we begin ourselves: Python's begin too late to be exclusive."""
 
     @event.listens_for(engine, "connect")
@@ -129,8 +149,9 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {round(busy_seconds * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
+        if writes:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -95,3 +95,16 @@ def _day(connection: Connection, begin: datetime, end: datetime) -> tuple[int, d
         )
     ).one()
     return row[0], {name: round(float(total), 6) for name, total in zip(TOTAL_COLUMNS, row[1:], strict=True)}
+
+
+def quarter_hours(backend: Backend, day: tuple[datetime, datetime]) -> list[dict[str, Any]]:
+    """The recorded ticks of a day in order: `timestamp`, how many `users`, and their energies together [kWh]."""
+    begin, end = day
+    columns = [CYCLES.c[name] for name in ("timestamp", "users", *TOTAL_COLUMNS)]
+    with backend.reading() as connection:
+        rows = connection.execute(
+            select(*columns)
+            .where(CYCLES.c.status == COMPLETED, CYCLES.c.timestamp >= begin, CYCLES.c.timestamp < end)
+            .order_by(CYCLES.c.timestamp)
+        )
+        return [dict(row) for row in rows.mappings()]

@@ -21,7 +21,9 @@ def list_studies(
     study_type: str | None = None,
     status: str | None = None,
     since: str | datetime | None = None,
+    containing: str | None = None,
     limit: int | None = None,
+    offset: int = 0,
 ) -> list[Row]:
     """The studies, newest first.
 
@@ -30,7 +32,9 @@ def list_studies(
         study_type: `ga`, `mc`, `parametric`, `single`, or the name in full.
         status: pending, running, completed, failed or cancelled.
         since: created at or after (ISO-8601; UTC unless told).
+        containing: a part of its id, name or description, in capitals or not.
         limit: how many at most.
+        offset: how many to leave out first.
 
     Raises:
         InputError: an unknown type, or a date that is none.
@@ -39,13 +43,20 @@ def list_studies(
         "study_type = ?": None if study_type is None else _type(study_type),
         "status = ?": status,
         "created_at >= ?": None if since is None else _moment(since),
+        _CONTAINS: None if not containing else containing.lower(),
     }
     conditions = {sql: value for sql, value in wanted.items() if value is not None}
     sql = (
         f"SELECT * FROM studies WHERE {' AND '.join(conditions) or '1'} "
-        "ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        "ORDER BY created_at DESC, rowid DESC LIMIT ? OFFSET ?"
     )
-    return fetch(connection, sql, [*conditions.values(), -1 if limit is None else limit])
+    return fetch(connection, sql, [*conditions.values(), -1 if limit is None else limit, offset])
+
+
+# No pattern: a word's % and _ are what they are.
+_CONTAINS: Final = (
+    "instr(lower(study_id || ' ' || coalesce(study_name, '') || ' ' || coalesce(description, '')), ?) > 0"
+)
 
 
 def required_study(connection: sqlite3.Connection, study_id: str) -> Row:

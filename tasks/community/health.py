@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from schema.community.backend import Backend
 from schema.community.facts import Facts, look
 from schema.community.records import FAILED, RUNNING, record_health
-from schema.community.settings import HealthLimits
+from schema.community.settings import HealthLimits, Settings
 from schema.community.ticks import as_text, tick_of
 from tasks.community.service import Service, day_of
 
@@ -46,12 +47,19 @@ class Health:
 
 def check_health(service: Service, now: datetime) -> Health:
     """Look at the community; when it turns unhealthy, or healthy again, the webhook is told."""
-    limits = service.settings.health
-    day = day_of(now, ZoneInfo(service.settings.site.timezone))
+    health = health_of(service.backend, service.settings, now)
+    _alert(service, health, now)
+    return health
+
+
+def health_of(backend: Backend, settings: Settings, now: datetime) -> Health:
+    """Look at the community; nothing is written and nobody told."""
+    limits = settings.health
+    day = day_of(now, ZoneInfo(settings.site.timezone))
     since = now - timedelta(minutes=limits.failed_validation_minutes)
-    facts = look(service.backend, day=day, refused_since=since)
+    facts = look(backend, day=day, refused_since=since)
     reasons = tuple(reasons_of(facts, limits, now))
-    health = Health(
+    return Health(
         healthy=not reasons,
         reasons=reasons,
         at=as_text(now),
@@ -62,8 +70,6 @@ def check_health(service: Service, now: datetime) -> Health:
         day={"date": f"{day[0]:%Y-%m-%d}", "ticks": facts.ticks_today, **facts.totals_kwh},
         database_seconds=round(facts.database_seconds, 3),
     )
-    _alert(service, health, now)
-    return health
 
 
 def reasons_of(facts: Facts, limits: HealthLimits, now: datetime) -> list[str]:

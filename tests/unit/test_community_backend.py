@@ -22,7 +22,7 @@ from schema.community.addresses import without_secrets
 from schema.community.backend import Backend, url_of
 from schema.community.backup import is_complete, write_backup
 from schema.community.errors import BackendError
-from schema.community.facts import look
+from schema.community.facts import look, quarter_hours
 from schema.community.records import (
     begin_cycle,
     is_recorded,
@@ -37,7 +37,7 @@ from schema.community.ticks import TICK, as_text
 from schema.community.users import add_example_households, count_users, export
 from schema.community.weather import weather_factors
 from schema.errors import InputError
-from tasks.community.health import reasons_of
+from tasks.community.health import health_of, reasons_of
 from tasks.community.journal import Journal
 from tasks.community.places import Places
 from tasks.community.service import day_of, open_service
@@ -198,6 +198,23 @@ def test_another_database_can_be_named_in_the_environment(tmp_path, monkeypatch)
     monkeypatch.setenv(DATABASE_VARIABLE, f"sqlite:///{tmp_path}/elsewhere/b.sqlite")
     with Backend.open(tmp_path / "results") as opened:
         assert opened.place == f"{tmp_path}/elsewhere/b.sqlite"
+
+
+def test_a_reader_changes_nothing_and_makes_nothing(backend, tmp_path) -> None:
+    record(backend, NOON)
+    record(backend, NOON + TICK)
+    with Backend.open_to_read(tmp_path) as reader:
+        health = health_of(reader, Settings(), NOON + TICK)
+        begin = NOON.replace(hour=0)
+        ticks = quarter_hours(reader, (begin, begin + timedelta(days=1)))
+        with pytest.raises(BackendError, match="readonly"):
+            begin_cycle(reader, NOON + 2 * TICK)
+    assert health.healthy
+    assert [tick["timestamp"] for tick in ticks] == [NOON, NOON + TICK]
+    assert [tick["generation_kwh"] for tick in ticks] == [2.5, 2.5]  # five users
+    assert sql(backend, "SELECT count(*) FROM community_health") == [(0,)]
+    assert Backend.open_to_read(tmp_path / "elsewhere") is None
+    assert not (tmp_path / "elsewhere").exists()
 
 
 # -- settings

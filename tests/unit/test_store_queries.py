@@ -218,6 +218,8 @@ def test_studies_are_listed_by_type_status_and_date(connection):
     assert listed(status="completed") == listed(limit=1) == ["sweep"]
     assert listed(since="2020-01-01") == ["sweep", "house"]
     assert listed(since="2999-01-01T00:00+02:00") == []
+    assert listed(limit=1, offset=1) == listed(containing="OUS") == ["house"]
+    assert listed(containing="%") == listed(containing="h_use") == listed(offset=2) == []
     with pytest.raises(InputError, match="is no date"):
         listed(since="yesterday")
     with pytest.raises(InputError, match="genetic_algorithm"):

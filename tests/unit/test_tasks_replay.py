@@ -18,7 +18,7 @@ from schema.store.timeseries import read_series
 from tasks.bases import Base
 from tasks.bookkeeping import StudyRecord, begin
 from tasks.evaluate import Assignment, Design, Evaluator
-from tasks.replay import replay
+from tasks.replay import replay, solve_again
 
 SYSTEM = {
     "system": "house",
@@ -95,6 +95,20 @@ def test_a_replay_agrees_with_its_record_and_writes_what_was_not_kept(results):
     flows = read_series(results, "sweep", "sweep-0000001", "flows")
     assert len(flows) == 24
     assert flows["pv.electricity_kw"].sum() > 0
+
+
+def test_a_run_can_be_solved_again_without_a_trace(results):
+    def there():  # SQLite's own two files come and go with readers
+        return {f: f.stat().st_mtime_ns for f in results.rglob("*") if not f.name.endswith(("-shm", "-wal"))}
+
+    before = there()
+    with Store.open(results, read_only=True) as store:
+        found = solve_again(store, "sweep-0000001")
+        assert found.agrees
+        assert found.files is None
+        assert found.dispatch.flows["pv.electricity_kw"].sum() > 0
+        assert solve_again(store, "sweep-0000002").status == "infeasible"
+    assert there() == before
 
 
 def test_a_run_without_a_dispatch_has_none_again(results):
