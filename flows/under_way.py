@@ -153,10 +153,11 @@ class UnderWay(Generic[S]):
             else:
                 # A design that fails is a result. A task that fails is nobody's but ours: without it, then.
                 results = self.pool.evaluate(by_future[future], keep_series=keep_series)
-            _require_written(self.study_id, results)
-            again += (one for one in results if is_tried_again(one, self.asked.failures))
-            if settled := [one for one in results if not is_tried_again(one, self.asked.failures)]:
+            written = [one for one in results if not one.unwritten]
+            again += (one for one in written if is_tried_again(one, self.asked.failures))
+            if settled := [one for one in written if not is_tried_again(one, self.asked.failures)]:
                 yield settled
+            _require_written(self.study_id, results)
         for settled in tried_again(again, self.asked, self.pool, keep_series=keep_series):
             _require_written(self.study_id, settled)
             yield settled

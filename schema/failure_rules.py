@@ -1,4 +1,4 @@
-"""What becomes of evaluations that fail, hang, or run into the solver's time limit."""
+"""What becomes of evaluations that fail, hang, run into the solver's time limit, or cannot be recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schema.profiles import NonNegative, Positive
 
 
 class FailureRules(Model):
-    """What becomes of evaluations that fail, hang, or run into the solver's time limit."""
+    """What becomes of evaluations that fail, hang, run into the solver's time limit, or cannot be recorded."""
 
     retries: Annotated[int, Field(ge=0, le=10)] = 1
     """How often a failed evaluation is tried again; an infeasible design is a result and is not [-]."""
@@ -24,6 +24,10 @@ class FailureRules(Model):
     hang_margin_seconds: Positive = 60.0
     """How long after its time limit an evaluation in a worker process counts as hung, and the process is ended
     [s]."""
+
+    storage_patience_seconds: NonNegative = 300.0
+    """How long what is solved is held while it cannot be recorded, as the disk is full or the database locked, or
+    its time series cannot be written; then the study stops, and can be resumed [s]."""
 
     def pause_before(self, attempt: int) -> float:
         """Seconds to wait before an attempt, of which the second is the first retry."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from schema.errors import Finding, InputError
 from schema.loading import LoadedStudy
@@ -27,9 +27,12 @@ from tasks.bases import Base, recorded
 from tasks.contents import differences, prolongs
 from tasks.convergence import Convergence
 from tasks.evaluate import Design, Result
+from tasks.patience import patiently
 from tasks.scoring import Scored, evaluation_of, score, scored_from_row, solver_of
 from tasks.versions import versions
 
+P = ParamSpec("P")
+T = TypeVar("T")
 FinalStatus = Literal["completed", "failed", "cancelled"]
 TOLD_AS_FAILED = "told_as_failed"
 """Marks an evaluation that had failed when a search was told of it: a replay tells the same."""
@@ -217,6 +220,15 @@ class StudyRecord:
         self._system_id = loaded.system.system.system
         self._timesteps = loaded.system.system.horizon.steps
 
+    def _write(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A verb of the store, with the study's patience: what is solved is held until it is recorded."""
+        return patiently(
+            lambda: verb(*args, **kwargs),
+            self._study.failures.storage_patience_seconds,
+            what=f"The record of {self._study.study}",
+            passing=(StoreError,),
+        )
+
     def recall(self, known: Mapping[int, Scored], designs: Sequence[Design]) -> dict[int, Scored]:
         """What is known of these designs, by number.
 
@@ -243,13 +255,14 @@ class StudyRecord:
     def start(self, designs: Sequence[Design]) -> None:
         """Log designs as running before they are solved."""
         study = self._study
-        self._store.start_runs(
+        self._write(
+            self._store.start_runs,
             [
                 RunStart(
                     study.study, design.number, self._system_id, self._timesteps, solver_of(study, design)
                 )
                 for design in designs
-            ]
+            ],
         )
 
     def settle_late(self, generation: int, results: Sequence[Result]) -> list[Scored]:
@@ -260,26 +273,27 @@ class StudyRecord:
     def settle(self, generation: int | None, results: Sequence[Result]) -> list[Scored]:
         """Record a chunk's results in one transaction and say how each scores."""
         scored = [score(self._study, result) for result in results]
-        self._store.record(
+        self._write(
+            self._store.record,
             [
                 evaluation_of(self._study, self._system_id, self._timesteps, generation, result, judged)
                 for result, judged in zip(results, scored, strict=True)
-            ]
+            ],
         )
         return scored
 
     def generation(self, told: Generation) -> None:
         """Record a generation's convergence and front."""
-        self._store.record_generation(told)
+        self._write(self._store.record_generation, told)
 
     def progress(self, percent: float) -> None:
         """Record how far the study is [0-100]."""
-        self._store.set_progress(self._study.study, percent)
+        self._write(self._store.set_progress, self._study.study, percent)
 
     def front(self, convergence: Convergence) -> None:
         """Record the final front."""
         front = convergence.final_front()
-        self._store.record_final_front(self._study.study, front, convergence.domination_counts())
+        self._write(self._store.record_final_front, self._study.study, front, convergence.domination_counts())
         reference = convergence.reference
         point = None if reference is None else reference.tolist()
         self.tell(reference_point=point, front_size=len(front.run_ids))
@@ -289,21 +303,22 @@ class StudyRecord:
         for analysis in analyses:
             analysis_id = None
             if analysis.uncertainty is not None:
-                (analysis_id,) = self._store.record_uncertainty([analysis.uncertainty])
-            self._store.record_sensitivity(
-                [replace(told, analysis_id=analysis_id) for told in analysis.sensitivities]
+                (analysis_id,) = self._write(self._store.record_uncertainty, [analysis.uncertainty])
+            self._write(
+                self._store.record_sensitivity,
+                [replace(told, analysis_id=analysis_id) for told in analysis.sensitivities],
             )
 
     def tell(self, **metadata: Any) -> None:
         """Keep something about the study beside its record."""
-        self._store.update_study(self._study.study, metadata=metadata)
+        self._write(self._store.update_study, self._study.study, metadata=metadata)
 
     def finish(self, status: FinalStatus, files: Mapping[str, RunFiles], seconds: float) -> None:
         """Settle the study, with the time series that were written in the end."""
-        self._store.attach_files(files)
+        self._write(self._store.attach_files, files)
         if status == "failed":
             self.tell(ended=True)  # told apart from one that was broken off
-        self._store.finish_study(self._study.study, status, execution_time_seconds=seconds)
+        self._write(self._store.finish_study, self._study.study, status, execution_time_seconds=seconds)
 
     def abandon(self, status: FinalStatus, seconds: float) -> None:
         """Settle a study that was broken off; what it has is kept and can be taken up again.

@@ -21,6 +21,7 @@ from schema.failure_rules import FailureRules
 from schema.store.records import RunFiles, run_id_of
 from schema.study import SolverSettings
 from schema.system import System
+from tasks.patience import patiently
 
 if TYPE_CHECKING:
     from solvers.dispatch import Dispatcher
@@ -181,8 +182,15 @@ class Evaluator:
         """A design is not to blame for a disk that is full."""
         from tasks.series import write_series
 
+        assignment, design = self._assignment, result.design
         try:
-            return replace(result, files=write_series(self._assignment, result.design, dispatch))
+            files = patiently(
+                lambda: write_series(assignment, design, dispatch),
+                assignment.failures.storage_patience_seconds,
+                what=f"The time series of {run_id(assignment.study_id, design)}",
+                passing=(InputError, OSError),
+            )
+            return replace(result, files=files)
         except (InputError, OSError) as error:
             return replace(result, unwritten=str(error))
 

@@ -133,7 +133,7 @@ class ProcessWorkers:
                 if len(at) > 1:
                     left.extendleft([design] for design in reversed(at))
                 elif lost.hung:
-                    results.append(_hung(at[0], self._patience(at)))
+                    results.append(_hung(at[0], self._patience(at, keep_series=keep_series)))
                 elif deaths[at[0].number] == _DEATHS:
                     results.append(_died(at[0]))
                 else:
@@ -154,9 +154,9 @@ class ProcessWorkers:
         with self._taken() as worker:
             worker.ask(_Evaluate(groups, keep_series))
             for group in groups:
-                yield worker.answer(self._patience(group))
+                yield worker.answer(self._patience(group, keep_series=keep_series))
 
-    def _patience(self, designs: Sequence[Design]) -> float:
+    def _patience(self, designs: Sequence[Design], *, keep_series: bool = False) -> float:
         """How long a worker may be at designs before it counts as hung [s]."""
         settings, failures = self._assignment.solver, self._assignment.failures
         solves = 2 if self._assignment.system.economics.baseline else 1
@@ -164,7 +164,8 @@ class ProcessWorkers:
             float(design.values.get("solver.time_limit_seconds", settings.time_limit_seconds))
             for design in designs
         ]
-        return solves * sum(limits) + failures.hang_margin_seconds
+        writing = len(designs) * failures.storage_patience_seconds if keep_series else 0.0
+        return solves * sum(limits) + writing + failures.hang_margin_seconds
 
     @contextmanager
     def _taken(self) -> Iterator[_Worker]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -536,11 +539,39 @@ def test_a_front_whose_series_cannot_be_written_stops_the_study_which_goes_on_on
     results = tmp_path / "results"
     results.mkdir()
     (results / "simulation_runs").write_text("in the way")
+    hasty = finished[0].with_name("hasty.yaml")
+    asked = yaml.safe_load(finished[0].read_text())
+    hasty.write_text(yaml.safe_dump(asked | {"failures": {"storage_patience_seconds": 0.5}}, sort_keys=False))
     with pytest.raises(StoreError, match="--resume"):
-        run(finished[0], results)
+        run(hasty, results)
     assert record(results)["studies"][0]["status"] == "failed"
     assert len(record(results)["study_runs"]) == EVALUATIONS
     (results / "simulation_runs").unlink()
     assert run(finished[0], results, resume=True).status == "completed"
+    assert record(results) == record(finished[1])
+    shutil.rmtree(results)
+
+
+def test_a_front_waits_until_its_series_can_be_written(prefect, finished, tmp_path):
+    generations = len(record(finished[1])["convergence_metrics"])
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "simulation_runs").write_text("in the way")
+
+    def searched():
+        with contextlib.suppress(sqlite3.OperationalError):
+            return len(record(results)["convergence_metrics"]) == generations
+        return False
+
+    def clear_the_way():
+        while not searched():
+            time.sleep(0.05)
+        time.sleep(1)
+        (results / "simulation_runs").unlink()
+
+    clearing = threading.Thread(target=clear_the_way)
+    clearing.start()
+    assert run(finished[0], results).status == "completed"
+    clearing.join()
     assert record(results) == record(finished[1])
     shutil.rmtree(results)

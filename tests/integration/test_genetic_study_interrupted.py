@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -103,7 +104,8 @@ def prefect(tmp_path_factory):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    for name, content in {"house.yaml": SYSTEM, "study.yaml": STUDY}.items():
+    hasty = STUDY | {"failures": {"storage_patience_seconds": 1}}
+    for name, content in {"house.yaml": SYSTEM, "study.yaml": STUDY, "hasty.yaml": hasty}.items():
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
     return folder / "study.yaml"
 
@@ -135,9 +137,9 @@ def start(prefect, study, tmp_path):
     """Starts the study in a process; its results folder is the test's own."""
     started = []
 
-    def begin(*, workers=1, runner="threads", resume=False):
+    def begin(*, workers=1, runner="threads", resume=False, path=study):
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, study, tmp_path, str(workers), runner, "yes" if resume else ""],
+            [sys.executable, "-c", RUN, path, tmp_path, str(workers), runner, "yes" if resume else ""],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -322,18 +324,62 @@ def test_a_killed_worker_costs_no_evaluation(start, tmp_path, uninterrupted):
     assert record(tmp_path) == uninterrupted
 
 
+FULL = (4096, resource.RLIM_INFINITY)
+"""No file of a process may grow any more: the database cannot take another evaluation."""
+SPACE = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing_but_time_and_is_told(start, tmp_path, uninterrupted):
+    process = start(workers=2)
+    wait_until(lambda: settled(tmp_path) > 30, process)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, FULL)
+    time.sleep(2)
+    held = settled(tmp_path)
+    assert held < EVALUATIONS
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, SPACE)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stdout.strip()) == (0, "completed")
+    assert "The record of front cannot be written" in stderr
+    assert "trying again for 300 s" in stderr
+    assert "Traceback" not in stderr
+    assert record(tmp_path) == uninterrupted
+
+
+def test_a_database_that_another_program_holds_costs_nothing_but_time(
+    prefect, study, tmp_path, uninterrupted, monkeypatch
+):
+    """The other program holds a write transaction for much longer than SQLite waits for it."""
+    monkeypatch.setattr("schema.store.database.BUSY_TIMEOUT_SECONDS", 0.1)
+    waited = []
+
+    def hold():
+        wait_until(lambda: settled(tmp_path) > 30)
+        with closing(sqlite3.connect(tmp_path / FILE_NAME, timeout=PATIENCE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            before = settled(tmp_path)
+            time.sleep(2)
+            waited.append(settled(tmp_path) - before)
+            other.execute("ROLLBACK")
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert run(study, tmp_path) == "completed"
+    holding.join()
+    assert waited == [0]
+    assert record(tmp_path) == uninterrupted
+
+
 @pytest.mark.slow
 def test_a_full_disk_stops_the_study_with_a_word_and_it_goes_on_once_there_is_space(
     start, study, tmp_path, uninterrupted
 ):
-    """No file of the process may grow any more: the database cannot take another evaluation."""
-    process = start()
+    process = start(path=study.with_name("hasty.yaml"))
     wait_until(lambda: settled(tmp_path) > 30, process)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, FULL)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert stdout == ""
-    (line,) = stderr.splitlines()
+    line = stderr.splitlines()[-1]
     assert line.startswith("StoreError: ")
     assert "space" in line
     kept(tmp_path)

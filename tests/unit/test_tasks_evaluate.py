@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from schema.failure_rules import FailureRules
 from schema.store.records import KPI_COLUMNS
 from schema.study import SolverSettings
 from schema.system import System
@@ -123,7 +125,8 @@ def test_designs_without_an_answer_keep_no_files(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_not_the_design_s_fault(tmp_path):
     (tmp_path / "simulation_runs").write_text("a file where the folder should be")
-    (result,) = Evaluator(assignment(tmp_path)).evaluate([Design(0, GOOD)], keep_series=True)
+    hasty = replace(assignment(tmp_path), failures=FailureRules(storage_patience_seconds=0))
+    (result,) = Evaluator(hasty).evaluate([Design(0, GOOD)], keep_series=True)
     assert result.status == "success"
     assert result.kpis
     assert result.files is None

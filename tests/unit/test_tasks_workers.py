@@ -205,6 +205,12 @@ def test_a_design_s_own_time_limit_is_waited_for(tmp_path):
     assert workers._patience([Design(0, {"solver.time_limit_seconds": 30.0})]) == 35
 
 
+def test_a_worker_that_waits_for_space_for_time_series_does_not_count_as_hung(tmp_path):
+    rules = FailureRules(hang_margin_seconds=5, storage_patience_seconds=100)
+    workers = ProcessWorkers(assignment(tmp_path, failures=rules, time_limit_seconds=2), 2)
+    assert workers._patience([good(0), good(1)], keep_series=True) == 209
+
+
 def test_threads_evaluate_as_many_at_once_as_told_however_many_ask(tmp_path):
     with ThreadWorkers(assignment(tmp_path), 2) as workers, ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda n: workers.evaluate([good(n)])[0], range(16)))
