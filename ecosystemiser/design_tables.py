@@ -62,6 +62,14 @@ def studies(rows: Sequence[Row], store: Store) -> Grid:
     )
 
 
+def counts(rows: Sequence[Row]) -> Grid:
+    """Studies' statistics beside each other."""
+    names = ("evaluations", "successful", "infeasible", "failed", "breaking_constraints", "pareto_optimal")
+    columns: dict[str, list[Any]] = {"study_id": [row["study_id"] for row in rows]}
+    columns |= {name: [row[name] for row in rows] for name in names}
+    return Grid(None, columns | {"took": [_took(row) for row in rows]})
+
+
 def state(study: Row, store: Store) -> str:
     """The status; a study that says `running` while nobody runs it was interrupted."""
     status = str(study["status"])

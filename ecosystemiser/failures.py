@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from schema.errors import InputError
+from schema.errors import Finding, InputError
 
 DONE, FELL_SHORT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK_VARIABLE = "ECOSYSTEMISER_TRACEBACK"
@@ -86,7 +89,7 @@ def _status_of_error(error: Exception) -> int:
         traceback.print_exception(error)
     if isinstance(error, InputError):
         for finding in error.findings:
-            _tell(str(finding) if finding.file else f"Error: {finding}")
+            _tell(str(finding) if finding.file else f"Error: {_as_typed(finding)}")
         return WRONG_INPUT
     if hasattr(error, "format_message"):
         return _usage(error)
@@ -106,13 +109,53 @@ def _status_of_error(error: Exception) -> int:
     return FELL_SHORT
 
 
+_OPTIONS = {
+    "where": "--where",
+    "order_by": "--order-by",
+    "by": "--order-by",
+    "since": "--since",
+    "type": "--type",
+    "objective": "--objective",
+}
+"""What the options' values are called further down."""
+
+
+def _as_typed(finding: Finding) -> Finding:
+    return replace(finding, path=_OPTIONS.get(finding.path, finding.path))
+
+
 def _usage(error: Any) -> int:
     """What the command line's parser refuses. Its exceptions change their home from release to release."""
-    _tell(f"Error: {error.format_message()}")
+    _tell(f"Error: {_usage_words(error)}")
     context = getattr(error, "ctx", None)
     if context is not None:
         _tell(f"See `{context.command_path} --help`.")
     return int(getattr(error, "exit_code", WRONG_INPUT))
+
+
+_PARSERS_WORDS = (
+    (r"Value error, ", ""),
+    (r"Input should be greater than or equal to (\S+)", r"must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"must be at most \1"),
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Input should be a valid number.*", "must be a number"),
+)
+
+
+def _usage_words(error: Any) -> str:
+    """The parser's words as ours, and what may have been meant."""
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        likely = get_close_matches(error.option_name, possible, n=1) or sorted(possible)
+        return f"{error.message.rstrip('.')}; did you mean {likely[0]}?"
+    words = str(error.format_message())
+    for theirs, ours in _PARSERS_WORDS:
+        words = re.sub(theirs, ours, words)
+    chosen = re.search(r"'([^']*)' is not one of ('.*')\.?$", words)
+    if chosen:
+        likely = get_close_matches(chosen[1], re.findall(r"'([^']*)'", chosen[2]), n=1)
+        return words + (f" Did you mean '{likely[0]}'?" if likely else "")
+    return words
 
 
 def _remedy(error: OSError) -> str:
@@ -120,6 +163,10 @@ def _remedy(error: OSError) -> str:
         return ": make space on the disk"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ": name a place that you may write to"
+    if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+        return ": a file stands where a folder is needed; name another place"
+    if error.errno == errno.ENOENT:
+        return ": check the path"
     return ""
 
 

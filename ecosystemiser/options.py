@@ -22,6 +22,11 @@ ResultsOption = Annotated[
 RESULTS_DEFAULT = Path("results")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Tell nothing but the result and errors: no progress, no hints.")
+]
+MOST = 1_000_000_000
+"""The largest number that an option takes where a count is meant."""
 
 
 def results_flag(results: Path) -> str:
@@ -39,6 +44,11 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format | None, typer.Option("--format", help="How to print; table unless told.")]
+
+
+def chosen(format_: Format | None, json: bool) -> Format | None:
+    """The format, of which `--json` is the short way to say one."""
+    return Format.JSON if json else format_
 
 
 def examples(*lines: str) -> str:

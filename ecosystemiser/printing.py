@@ -108,7 +108,7 @@ def unit_of(name: str) -> str:
 
     `battery.investment_eur_per_kwh` is in €/kWh.
     """
-    from schema.kpis import KPI_UNITS
+    from schema.kpi_units import KPI_UNITS
 
     if name in KPI_UNITS:
         return "" if KPI_UNITS[name] == "-" else KPI_UNITS[name]

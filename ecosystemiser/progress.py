@@ -35,6 +35,21 @@ def shown(*, quiet: bool) -> Iterator[Listener]:
             lines.tell()
 
 
+@contextmanager
+def working(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """A sign of life and the time that has passed while something is worked out; on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Bar(*columns, console=console(stderr=True), transient=True) as bar:
+        bar.add_task(what, total=None)
+        yield
+
+
 class Lines:
     """A line a generation or round, as its last report has it; in a long one every so often."""
 

@@ -27,6 +27,8 @@ class Finding:
     line: int | None = None
 
     def __str__(self) -> str:
+        if self.file and self.message.startswith(f"{self.file} "):
+            return self.message  # it names the file itself
         place = self.file + (f":{self.line}" if self.line else "")
         return ": ".join(part for part in (place, self.path, self.message) if part)
 

@@ -209,7 +209,9 @@ def _words(detail: Any, reading: _Reading) -> tuple[str, str]:
         least = f"at least {context['min_length']}"
         return least, f"{name} must have {least}, and has {len(value)}"
     if expected is not None:
-        return _value_words(name, value, expected)
+        wanted, message = _value_words(name, value, expected)
+        known = re.findall(r"'([^']*)'", expected) if kind == "literal_error" else []
+        return wanted, message + nearest(str(value), known)
     message = str(detail["msg"]).removeprefix("Value error, ")
     wanted = next((right for wrong, right in _WANTED.items() if wrong in message), message)
     return wanted, f"{name}: {message}" if way and name not in message.split()[0] else message

@@ -57,10 +57,17 @@ def read_yaml(path: Path, repeated: list[Finding] | None = None) -> tuple[dict[s
             Finding(name, "", "no such file", "a YAML file", "there is no such file; check the path")
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Finding(name, "", str(error), "a readable UTF-8 text file", f"cannot be read: {error}")
-        ) from None
+        message = f"cannot be read: {_why_unreadable(error)}"
+        raise InputError(Finding(name, "", str(error), "a readable UTF-8 text file", message)) from None
     return parse_yaml(text, name, repeated)
+
+
+def _why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is no UTF-8 text; name a YAML file, saved as UTF-8"
+    if isinstance(error, IsADirectoryError):
+        return "this is a folder; name a YAML file in it"
+    return f"{error.strerror or error}"
 
 
 def parse_yaml(

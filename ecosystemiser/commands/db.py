@@ -36,9 +36,11 @@ def migrate(results: ResultsOption = RESULTS_DEFAULT, json: JsonOption = False) 
 
     Whatever opens the database to write does this too. An older EcoSystemiser's database moves in place.
     """
+    from ecosystemiser.progress import working
     from schema.store.care import bring_up_to_date
 
-    copy, steps = bring_up_to_date(results)
+    with working("bringing the database up to date"):
+        copy, steps = bring_up_to_date(results)
     if json:
         typer.echo(as_json({"copy": None if copy is None else str(copy), "steps": steps}))
         return
@@ -60,14 +62,15 @@ def check(
     Finds rows without files, files without rows, runs left running, broken files, references that lead nowhere,
     wrong counts and half-written folders. Exit status 1 while there is anything left.
     """
+    from ecosystemiser.progress import working
     from ecosystemiser.results import opened
     from schema.store.care import check as look
     from schema.store.store import Store
 
-    with opened(results) as reader:  # nothing is made where there is nothing
+    with opened(results) as reader, working("checking"):  # nothing is made where there is nothing
         found = [] if mend else look(reader)
     if mend:
-        with Store.open(results) as store:
+        with Store.open(results) as store, working("checking and mending"):
             found = look(store, mend=True)
     left = [trouble for trouble in found if not trouble.mended]
     if json:
@@ -98,10 +101,11 @@ def backup(
 ) -> None:
     """Copy the database as it is at one moment, while studies go on."""
     from ecosystemiser.printing import size
+    from ecosystemiser.progress import working
     from ecosystemiser.results import opened
     from schema.store.care import back_up
 
-    with opened(results) as store:
+    with opened(results) as store, working("copying"):
         back_up(store, file)
     written = file.stat().st_size
     typer.echo(
@@ -116,9 +120,11 @@ def rebuild(results: ResultsOption = RESULTS_DEFAULT, json: JsonOption = False) 
     Evaluations without a folder of their own, generations and analyses cannot come back this way: a backup
     holds them.
     """
+    from ecosystemiser.progress import working
     from schema.store.rebuild import rebuild as made_anew
 
-    told = made_anew(results)
+    with working("reading the run folders"):
+        told = made_anew(results)
     aside = None if told.set_aside is None else str(told.set_aside)
     if json:
         counts = {"studies": told.studies, "runs": told.runs}
@@ -160,10 +166,11 @@ def import_(
     What was imported before is passed over. Cost, CO2 and the renewable fraction stay empty: the files do not
     tell what they take.
     """
+    from ecosystemiser.progress import working
     from schema.store.importing import Clock, import_results
     from schema.store.store import Store
 
-    with Store.open(results) as store:
+    with Store.open(results) as store, working("importing"):
         told = import_results(store, files, study_id=study_id, clock=Clock(start, step_minutes))
     if json:
         typer.echo(as_json([{"file": run.file, "run_id": run.run_id, "new": run.new} for run in told]))

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 import ecosystemiser
+from ecosystemiser import completing
 from ecosystemiser.options import JsonOption
 from ecosystemiser.options import examples as lines
+from ecosystemiser.printing import as_json
 from schema.errors import Finding, InputError
 
 examples = typer.Typer(
@@ -35,7 +37,7 @@ def root(context: typer.Context) -> None:
 @examples.command("list", epilog=lines("ecosystemiser examples list"))
 def list_(json: JsonOption = False) -> None:
     """List the examples, with a line on each."""
-    from ecosystemiser.printing import Grid, as_json, show
+    from ecosystemiser.printing import Grid, show
 
     told = {folder.name: _line(folder) for folder in _folders()}
     if json:
@@ -49,26 +51,46 @@ def list_(json: JsonOption = False) -> None:
     epilog=lines("ecosystemiser examples copy microgrid", "ecosystemiser examples copy house my_house")
 )
 def copy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `ecosystemiser examples list` has it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=completing.example_names,
+            help="As `ecosystemiser examples list` has it.",
+        ),
+    ],
     folder: Annotated[
         Path | None,
         typer.Argument(metavar="[FOLDER]", help="A new folder; one of the example's name here unless told."),
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Copy an example into a new folder; nothing is overwritten. Its README.md tells what it shows."""
+    from schema.findings import nearest
+
     known = {source.name: source for source in _folders()}
     if name not in known:
-        message = f"there is no example {name}; there are {', '.join(known)}"
-        raise InputError(Finding("", "NAME", name, ", ".join(known), message))
+        listed = ", ".join(known)
+        message = f"there is no example {name}{nearest(name, known) or f'; there are {listed}'}"
+        raise InputError(Finding("", "NAME", name, listed, message))
     target = folder or Path(name)
     if target.exists():
         message = "is there already and is not overwritten; name a folder that is not there yet"
         raise InputError(Finding(str(target), "", "a file or folder", "a new folder", message))
     shutil.copytree(known[name], target, ignore=shutil.ignore_patterns("results", "__pycache__"))
-    for file in sorted(target.iterdir()):
+    written = sorted(target.iterdir())
+    if json:
+        typer.echo(as_json({"written": [str(file) for file in written]}))
+        return
+    for file in written:
         typer.echo(f"Written: {file}")
     system = shlex.quote(str(target / f"{name}.yaml"))
     typer.echo(f"\nNext, and what {target / 'README.md'} tells:\n  ecosystemiser solve {system}")
+
+
+def names() -> list[str]:
+    """The examples' names."""
+    return [folder.name for folder in _folders()]
 
 
 def _folders() -> list[Path]:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from ecosystemiser.options import examples
+from ecosystemiser.options import JsonOption, examples
+from ecosystemiser.printing import as_json
 from schema.errors import Finding, InputError
 
 _STARTER = ("house.yaml", "study.yaml")
@@ -23,6 +24,7 @@ def init(
     folder: Annotated[
         Path, typer.Argument(metavar="[FOLDER]", help="Where to; made if there is none.")
     ] = Path(),
+    json: JsonOption = False,
 ) -> None:
     """Write a house and a study to start from, with comments on where your load and tariff go.
 
@@ -33,9 +35,16 @@ def init(
         if target.exists():
             message = "is there already and is not overwritten; name another folder, or move it away"
             raise InputError(Finding(str(target), "", "a file", "a new place", message))
+    if folder.exists() and not folder.is_dir():
+        message = "is a file: name a folder, which is made if there is none"
+        raise InputError(Finding(str(folder), "", "a file", "a folder", message))
     folder.mkdir(parents=True, exist_ok=True)
     for target in targets:
         target.write_bytes((files("ecosystemiser") / "starter" / target.name).read_bytes())
+    if json:
+        typer.echo(as_json({"written": [str(target) for target in targets]}))
+        return
+    for target in targets:
         typer.echo(f"Written: {target}")
     house, study = (shlex.quote(str(target)) for target in targets)
     typer.echo(f"\nWhat is yours to change is marked YOURS in {house}. Next:")

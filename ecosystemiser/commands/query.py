@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecosystemiser.options import RESULTS_DEFAULT, Format, FormatOption, ResultsOption, examples
+from ecosystemiser import completing
+from ecosystemiser.options import (
+    MOST,
+    RESULTS_DEFAULT,
+    Format,
+    FormatOption,
+    JsonOption,
+    ResultsOption,
+    chosen,
+    examples,
+)
 from ecosystemiser.printing import Grid, Row, as_csv, as_json, note, show
+
+if TYPE_CHECKING:
+    from schema.store.store import Store
 
 query = typer.Typer(
     help="Ask the results database: tables, JSON, CSV, Excel and pictures.",
@@ -20,16 +33,54 @@ query = typer.Typer(
     ),
 )
 
+_STUDY_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
+_RUN_STATUSES = ("success", "completed", "failed", "infeasible", "running")
+_TYPES = ("ga", "mc", "parametric", "single")
+
 StudyOption = Annotated[
     str | None,
-    typer.Option("--study-id", metavar="ID", help="The study; may be left out if there is only one."),
+    typer.Option(
+        "--study-id",
+        metavar="ID",
+        autocompletion=completing.study_ids,
+        help="The study; may be left out if there is only one.",
+    ),
 ]
 StudiesOption = Annotated[
-    str | None, typer.Option("--study-id", metavar="ID", help="Only this study; all of them unless told.")
+    str | None,
+    typer.Option(
+        "--study-id",
+        metavar="ID",
+        autocompletion=completing.study_ids,
+        help="Only this study; all of them unless told.",
+    ),
 ]
-StatusOption = Annotated[str | None, typer.Option("--status", metavar="STATUS", help="Only of this status.")]
+SeveralOption = Annotated[
+    str | None,
+    typer.Option(
+        "--study-ids",
+        metavar="A,B",
+        autocompletion=completing.study_ids,
+        help="Only these studies, with commas between.",
+    ),
+]
+TypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--type",
+        metavar="TYPE",
+        autocompletion=completing.words(*_TYPES),
+        help="Only studies of this type: ga, mc, parametric or single.",
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="DATE", help="Only studies begun at or after, such as 2025-01-31; UTC unless told."
+    ),
+]
 GenerationOption = Annotated[
-    int | None, typer.Option("--generation", metavar="N", min=0, help="Of this generation.")
+    int | None, typer.Option("--generation", metavar="N", min=0, max=MOST, help="Of this generation.")
 ]
 WhereOption = Annotated[
     list[str] | None,
@@ -40,7 +91,11 @@ WhereOption = Annotated[
         "'renewable_fraction>0.8 and battery.capacity_kwh<=10'; can be repeated.",
     ),
 ]
-LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MOST, help="How many at most.")]
+AllOption = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, max=MOST, help="How many at most; all unless told."),
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option(
@@ -72,17 +127,22 @@ def root(context: typer.Context) -> None:
     ),
 )
 def list_studies(
-    kind: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="ga, mc, parametric or single.")
+    kind: TypeOption = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            autocompletion=completing.words(*_STUDY_STATUSES),
+            help=f"Only those that are {', '.join(_STUDY_STATUSES[:-1])} or {_STUDY_STATUSES[-1]}.",
+        ),
     ] = None,
-    status: StatusOption = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="DATE", help="Begun at or after, such as 2025-01-31.")
-    ] = None,
+    since: SinceOption = None,
     limit: LimitOption = 50,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """List the studies, newest first."""
     from ecosystemiser import design_tables
@@ -97,7 +157,13 @@ def list_studies(
             since=since,
             limit=limit,
         )
-        give(rows, format_, output, lambda: design_tables.studies(rows, store), "there is no such study")
+        give(
+            rows,
+            chosen(format_, json),
+            output,
+            lambda: design_tables.studies(rows, store),
+            "there is no such study",
+        )
 
 
 @query.command(
@@ -105,13 +171,18 @@ def list_studies(
     epilog=examples(
         "ecosystemiser query statistics",
         "ecosystemiser query statistics --study-id house_front --format json",
+        "ecosystemiser query statistics --type ga --since 2025-01-31",
     ),
 )
 def statistics(
     study_id: StudiesOption = None,
+    study_ids: SeveralOption = None,
+    kind: TypeOption = None,
+    since: SinceOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Count a study's evaluations, or all that the database holds."""
     from ecosystemiser import design_tables
@@ -119,9 +190,19 @@ def statistics(
     from schema.store import queries
 
     with opened(results) as store:
-        rows = queries.statistics(store.connection, study_id)
-        title = f"Study {study_id}" if study_id else f"All results in {results}"
-        give(rows, format_, output, lambda: design_tables.facts(rows[0], title))
+        ids = selected(store, study_id, study_ids, kind, since)
+        if ids is None:
+            rows = queries.statistics(store.connection)
+        else:
+            rows = [row for one in ids for row in queries.statistics(store.connection, one)]
+
+        def made() -> Grid:
+            if len(rows) > 1:
+                return design_tables.counts(rows)
+            title = f"Study {rows[0]['study_id']}" if ids else f"All results in {results}"
+            return design_tables.facts(rows[0], title)
+
+        give(rows, chosen(format_, json), output, made, "there is no such study")
 
 
 @query.command(
@@ -134,7 +215,18 @@ def statistics(
 )
 def runs(
     study_id: StudiesOption = None,
-    status: StatusOption = None,
+    study_ids: SeveralOption = None,
+    kind: TypeOption = None,
+    since: SinceOption = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            autocompletion=completing.words(*_RUN_STATUSES),
+            help="Only those that are success (or completed), failed, infeasible or running.",
+        ),
+    ] = None,
     generation: GenerationOption = None,
     where: WhereOption = None,
     order_by: Annotated[
@@ -149,6 +241,7 @@ def runs(
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """List evaluations, whatever became of them."""
     from ecosystemiser import design_tables
@@ -156,14 +249,19 @@ def runs(
     from schema.store.runs import runs as found_runs
 
     with opened(results) as store:
-        rows = found_runs(
-            store.connection,
-            study_ids=[] if study_id is None else [study_id],
-            status=_one_of("--status", status, _RUN_STATUSES),
-            generation=generation,
-            where=where or [],
-            order_by=order_by,
-            limit=limit,
+        ids = selected(store, study_id, study_ids, kind, since)
+        rows = (
+            []
+            if ids == []
+            else found_runs(
+                store.connection,
+                study_ids=ids or [],
+                status=_one_of("--status", status, _RUN_STATUSES),
+                generation=generation,
+                where=where or [],
+                order_by=order_by,
+                limit=limit,
+            )
         )
 
     def made() -> Grid:
@@ -171,8 +269,8 @@ def runs(
         extra = [] if order_by is None else [order_by.split()[0]]
         return design_tables.designs(rows, None, before=before, extra=extra)
 
-    give(rows, format_, output, made, "no run fits")
-    if len(rows) == limit and output is None and format_ in {None, Format.TABLE}:
+    give(rows, chosen(format_, json), output, made, "no run fits")
+    if len(rows) == limit and output is None and chosen(format_, json) in {None, Format.TABLE}:
         note(f"The first {limit:,} runs; --limit shows more.")
 
 
@@ -185,6 +283,9 @@ def runs(
 )
 def best_designs(
     study_id: StudiesOption = None,
+    study_ids: SeveralOption = None,
+    kind: TypeOption = None,
+    since: SinceOption = None,
     where: WhereOption = None,
     order_by: Annotated[
         str | None,
@@ -199,6 +300,7 @@ def best_designs(
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """List the best designs that were solved and keep their study's constraints."""
     from ecosystemiser import design_tables
@@ -207,19 +309,30 @@ def best_designs(
 
     by, direction = _order(order_by)
     with opened(results) as store:
-        rows = found_designs(
-            store.connection,
-            study_ids=[] if study_id is None else [study_id],
-            by=by,
-            n=limit,
-            direction=direction,
-            where=where or [],
+        ids = selected(store, study_id, study_ids, kind, since)
+        rows = (
+            []
+            if ids == []
+            else found_designs(
+                store.connection,
+                study_ids=ids or [],
+                by=by,
+                n=limit,
+                direction=direction,
+                where=where or [],
+            )
         )
 
     def made() -> Grid:
         return design_tables.designs(rows, None, extra=[] if by is None else [by])
 
-    give(rows, format_, output, made, "no design was solved and keeps its study's constraints and the filter")
+    give(
+        rows,
+        chosen(format_, json),
+        output,
+        made,
+        "no design was solved and keeps its study's constraints and the filter",
+    )
 
 
 @query.command(
@@ -227,15 +340,28 @@ def best_designs(
     epilog=examples(
         "ecosystemiser query pareto-front --study-id house_front",
         "ecosystemiser query pareto-front --generation 5 --format csv",
+        "ecosystemiser query pareto-front --where 'total_cost<3000' --order-by total_co2 --limit 5",
         "ecosystemiser query pareto-front --output front.png",
     ),
 )
 def pareto_front(
     study_id: StudyOption = None,
     generation: GenerationOption = None,
+    where: WhereOption = None,
+    order_by: Annotated[
+        str | None,
+        typer.Option(
+            "--order-by",
+            metavar="NAME",
+            help="Column, objective or parameter; 'NAME desc' for the largest first. "
+            "The study's first objective unless told.",
+        ),
+    ] = None,
+    limit: AllOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """List the designs that no other one dominates, by the first objective; the knee is marked."""
     from ecosystemiser import design_tables
@@ -245,19 +371,21 @@ def pareto_front(
 
     with opened(results) as store:
         study = chosen_study(store, study_id)
-        rows = front_of(store, study, generation)
+        front = front_of(store, study, generation)
+        rows = _among(front, store, study, where or [], order_by)[:limit]
         objectives = required_study(store.connection, study)["optimization_objective"] or {}
 
         def made() -> Grid:
-            knee = knee_of(rows, objectives)
-            marks = ["knee" if index == knee else "" for index in range(len(rows))]
+            knee = knee_of(front, objectives)
+            marks = ["knee" if knee is not None and row is front[knee] else "" for row in rows]
             when = "" if generation is None else f" after generation {generation}"
-            return design_tables.designs(rows, f"Front of {study}{when}: {len(rows)} designs", marks=marks)
+            count = f"{len(rows)} of {len(front)}" if len(rows) < len(front) else f"{len(front)}"
+            return design_tables.designs(rows, f"Front of {study}{when}: {count} designs", marks=marks)
 
         def picture() -> Any:
             return front_picture(store, study, generation)
 
-        give(rows, format_, output, made, f"study {study} has no such front", picture)
+        give(rows, chosen(format_, json), output, made, f"study {study} has no such front", picture)
 
 
 @query.command(
@@ -269,18 +397,24 @@ def pareto_front(
 )
 def convergence(
     study_id: StudyOption = None,
+    generation: GenerationOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, max=MOST, help="Only the last so many; all unless told."),
+    ] = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Show how a study came along: fitness and hypervolume, generation by generation."""
     from ecosystemiser.results import chosen_study, opened
-    from ecosystemiser.study_results import convergence_picture
     from schema.store import queries
 
     with opened(results) as store:
         study = chosen_study(store, study_id)
         rows = queries.convergence(store.connection, study)
+        rows = [row for row in rows if generation in {None, row["generation_number"]}][-(limit or 0) :]
 
         def made() -> Grid:
             names = [
@@ -292,15 +426,51 @@ def convergence(
             return Grid(f"Convergence of {study}", shown)
 
         def picture() -> Any:
+            from ecosystemiser.study_results import convergence_picture
+
             return convergence_picture(store, study)
 
-        give(rows, format_, output, made, f"study {study} has no generations", picture)
+        give(rows, chosen(format_, json), output, made, f"study {study} has no generations", picture)
 
 
 # -- what they share
 
-_STUDY_STATUSES = ("pending", "running", "completed", "failed", "cancelled")
-_RUN_STATUSES = ("success", "completed", "failed", "infeasible", "running")
+
+def selected(
+    store: Store, study_id: str | None, study_ids: str | None, kind: str | None, since: str | None
+) -> list[str] | None:
+    """The studies that options pick out, in the order named, else the newest first; None where none picks.
+
+    Raises:
+        InputError: there is no such study or type, or the date is none.
+    """
+    from schema.store import queries
+
+    parts = [*([study_id] if study_id is not None else []), *(study_ids or "").split(",")]
+    named = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    if study_id is not None and not named:
+        named = [study_id]  # empty: told as what it is
+    queries.required_studies(store.connection, named)
+    if kind is None and since is None:
+        return named or None
+    found = [
+        str(row["study_id"])
+        for row in queries.list_studies(store.connection, study_type=kind, since=since, limit=None)
+    ]
+    return [one for one in named if one in set(found)] if named else found
+
+
+def _among(
+    front: Sequence[Row], store: Store, study: str, where: Sequence[str], order_by: str | None
+) -> list[Row]:
+    """Those of a front that a filter lets through, ordered."""
+    if not where and order_by is None:
+        return list(front)
+    from schema.store.runs import runs as found_runs
+
+    by_id = {row["run_id"]: row for row in front}
+    fitting = found_runs(store.connection, study_ids=[study], where=where, order_by=order_by, limit=None)
+    return [by_id[row["run_id"]] for row in fitting if row["run_id"] in by_id]
 
 
 def give(

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecosystemiser.commands.query import OutputOption, StudyOption, give, query
-from ecosystemiser.options import RESULTS_DEFAULT, FormatOption, ResultsOption, examples
+from ecosystemiser import completing
+from ecosystemiser.commands.query import (
+    AllOption,
+    OutputOption,
+    SeveralOption,
+    StudyOption,
+    give,
+    query,
+    selected,
+)
+from ecosystemiser.options import (
+    RESULTS_DEFAULT,
+    FormatOption,
+    JsonOption,
+    ResultsOption,
+    chosen,
+    examples,
+)
+
+if TYPE_CHECKING:
+    from schema.store.store import Store
+
+ObjectiveOption = Annotated[
+    str | None, typer.Option("--objective", metavar="NAME", help="Only of this output.")
+]
 
 
 @query.command(
@@ -20,11 +43,18 @@ from ecosystemiser.options import RESULTS_DEFAULT, FormatOption, ResultsOption, 
 )
 def compare(
     study_ids: Annotated[
-        str, typer.Option("--study-ids", metavar="A,B", help="The studies, two or more, with commas between.")
+        str,
+        typer.Option(
+            "--study-ids",
+            metavar="A,B",
+            autocompletion=completing.study_ids,
+            help="The studies, two or more, with commas between.",
+        ),
     ],
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Compare studies: best values, hypervolumes to one common point, and what each front covers of the others."""
     from ecosystemiser import comparison_tables
@@ -34,7 +64,7 @@ def compare(
 
     with opened(results) as store:
         rows = compared(queries.side_by_side(store.connection, _several(study_ids)))
-    give(rows, format_, output, lambda: comparison_tables.comparison(rows))
+    give(rows, chosen(format_, json), output, lambda: comparison_tables.comparison(rows))
 
 
 @query.command(
@@ -46,20 +76,25 @@ def compare(
 )
 def uncertainty(
     study_id: StudyOption = None,
+    study_ids: SeveralOption = None,
+    objective: ObjectiveOption = None,
+    limit: AllOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Show how a study's outputs spread: mean, percentiles, value at risk."""
     from ecosystemiser import comparison_tables
-    from ecosystemiser.results import chosen_study, opened
+    from ecosystemiser.results import opened
     from schema.store import queries
 
     with opened(results) as store:
-        study = chosen_study(store, study_id)
-        rows = queries.uncertainty(store.connection, study)
-    nothing = f"study {study} has no analysis of uncertainty"
-    give(rows, format_, output, lambda: comparison_tables.uncertainty(rows, study), nothing)
+        ids = _asked(store, study_id, study_ids)
+        rows = [row for one in ids for row in queries.uncertainty(store.connection, one, objective)][:limit]
+    title = ", ".join(ids)
+    nothing = f"{title}: no analysis of uncertainty"
+    give(rows, chosen(format_, json), output, lambda: comparison_tables.uncertainty(rows, title), nothing)
 
 
 @query.command(
@@ -71,23 +106,25 @@ def uncertainty(
 )
 def sensitivity(
     study_id: StudyOption = None,
-    objective: Annotated[
-        str | None, typer.Option("--objective", metavar="NAME", help="Only of this output.")
-    ] = None,
+    study_ids: SeveralOption = None,
+    objective: ObjectiveOption = None,
+    limit: AllOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Show what each parameter does to a study's outputs, the most important first."""
     from ecosystemiser import comparison_tables
-    from ecosystemiser.results import chosen_study, opened
+    from ecosystemiser.results import opened
     from schema.store import queries
 
     with opened(results) as store:
-        study = chosen_study(store, study_id)
-        rows = queries.sensitivity(store.connection, study, objective)
-    nothing = f"study {study} has no analysis of sensitivity"
-    give(rows, format_, output, lambda: comparison_tables.sensitivity(rows, study), nothing)
+        ids = _asked(store, study_id, study_ids)
+        rows = [row for one in ids for row in queries.sensitivity(store.connection, one, objective)][:limit]
+    title = ", ".join(ids)
+    nothing = f"{title}: no analysis of sensitivity"
+    give(rows, chosen(format_, json), output, lambda: comparison_tables.sensitivity(rows, title), nothing)
 
 
 @query.command(
@@ -112,6 +149,7 @@ def interactions(
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Show an output's mean for every pair of values of two swept parameters."""
     from ecosystemiser import comparison_tables
@@ -123,7 +161,7 @@ def interactions(
         study = chosen_study(store, study_id)
         rows = interaction_rows(store, study, objective, pair)
     nothing = f"study {study} sweeps no two parameters against each other"
-    give(rows, format_, output, lambda: comparison_tables.interactions(rows), nothing)
+    give(rows, chosen(format_, json), output, lambda: comparison_tables.interactions(rows), nothing)
 
 
 @query.command(
@@ -134,10 +172,13 @@ def interactions(
     ),
 )
 def history(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run.")],
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN_ID", autocompletion=completing.run_ids, help="The run.")
+    ],
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Show how often a run was tried, when, and what became of it each time."""
     from ecosystemiser import comparison_tables
@@ -146,7 +187,14 @@ def history(
 
     with opened(results) as store:
         rows = queries.run_history(store.connection, run_id)
-    give(rows, format_, output, lambda: comparison_tables.history(rows))
+    give(rows, chosen(format_, json), output, lambda: comparison_tables.history(rows))
+
+
+def _asked(store: Store, study_id: str | None, study_ids: str | None) -> list[str]:
+    """The studies that are named, or the only one there is."""
+    from ecosystemiser.results import chosen_study
+
+    return selected(store, study_id, study_ids, None, None) or [chosen_study(store, None)]
 
 
 def _several(told: str, option: str = "--study-ids", what: str = "studies") -> list[str]:

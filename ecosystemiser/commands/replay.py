@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecosystemiser import completing
 from ecosystemiser.failures import FELL_SHORT
-from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples
+from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, QuietOption, ResultsOption, examples
 from ecosystemiser.printing import Grid, as_json, note, number, show, shown_unit_of
 
 if TYPE_CHECKING:
@@ -24,14 +25,21 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as queries name it.")],
+    run_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN_ID", autocompletion=completing.run_ids, help="The run, as queries name it."
+        ),
+    ],
     results: ResultsOption = RESULTS_DEFAULT,
     json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Solve a recorded run again, write its time series, and compare with the record.
 
     Exit status 1 where it comes out otherwise.
     """
+    from ecosystemiser.progress import working
     from ecosystemiser.results import opened
     from schema.store import queries
     from schema.store.store import Store
@@ -39,7 +47,7 @@ def replay(
 
     with opened(results) as store:
         queries.required_run(store.connection, run_id)
-    with Store.open(results) as store:
+    with working(f"solving {run_id} again", quiet=quiet), Store.open(results) as store:
         found = replaying.replay(store, run_id)
     if json:
         typer.echo(as_json(_as_dict(found)))

@@ -20,6 +20,7 @@ from ecosystemiser.options import (
     Format,
     FormatOption,
     JsonOption,
+    QuietOption,
     ResultsOption,
     examples,
     results_flag,
@@ -66,7 +67,7 @@ def run(
     ] = False,
     format_: FormatOption = None,
     json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Tell nothing on the way.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run a study: evaluate its designs, record them, and show what was found.
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ecosystemiser import completing
 from ecosystemiser.failures import FELL_SHORT
-from ecosystemiser.options import Format, FormatOption, JsonOption, examples
+from ecosystemiser.options import Format, FormatOption, JsonOption, QuietOption, examples
 from ecosystemiser.printing import Grid, as_csv, as_json, duration, note, number, show, shown_unit_of, unit_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ def register(app: typer.Typer) -> None:
 def solve(
     system: Annotated[Path, typer.Argument(metavar="SYSTEM.yaml", help="The system.")],
     solver: Annotated[
-        str, typer.Option("--solver", metavar="METHOD", help="milp, rule_based, rolling_horizon or hybrid.")
+        str,
+        typer.Option(
+            "--solver",
+            metavar="METHOD",
+            autocompletion=completing.words("milp", "rule_based", "rolling_horizon", "hybrid"),
+            help="milp, rule_based, rolling_horizon or hybrid.",
+        ),
     ] = "milp",
     set_: Annotated[
         list[str] | None,
@@ -42,14 +49,17 @@ def solve(
     ] = None,
     format_: FormatOption = None,
     json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Dispatch one system: its KPIs, and what every component costs and emits.
 
     Exit status 1 where no dispatch is possible; what contradicts each other is told.
     """
     from ecosystemiser.dispatching import solve_system
+    from ecosystemiser.progress import working
 
-    solved = solve_system(system, set_ or [], method=solver, flows_file=flows)
+    with working(f"dispatching {system.name} by {solver}", quiet=quiet):
+        solved = solve_system(system, set_ or [], method=solver, flows_file=flows)
     if json or format_ is Format.JSON:
         typer.echo(as_json(solved.as_dict()))
     elif solved.dispatch.status.has_solution and format_ is Format.CSV:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ecosystemiser import completing
 from ecosystemiser.failures import FELL_SHORT
 from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, examples, results_flag
 from ecosystemiser.printing import as_json, duration, note
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS, _POLL_SECONDS = 300.0, 0.1
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY_ID", help="The study.")]
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY_ID", autocompletion=completing.study_ids, help="The study.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +83,9 @@ def _next(study: dict[str, Any], told: str, failed: int) -> list[str]:
     return []
 
 
-def cancel(study_id: StudyArgument, results: ResultsOption = RESULTS_DEFAULT) -> None:
+def cancel(
+    study_id: StudyArgument, results: ResultsOption = RESULTS_DEFAULT, json: JsonOption = False
+) -> None:
     """End a study that is being run, as Ctrl-C would: what was evaluated is kept, and it can go on later."""
     from ecosystemiser.design_tables import state
     from ecosystemiser.results import opened
@@ -106,7 +111,7 @@ def cancel(study_id: StudyArgument, results: ResultsOption = RESULTS_DEFAULT) ->
     if not _ended(results, study_id, pid):
         note(f"Error: it is still at it after {_PATIENCE_SECONDS:g} s: see `ecosystemiser status {study_id}`")
         raise typer.Exit(FELL_SHORT)
-    status(study_id, results)
+    status(study_id, results, json)
 
 
 def _process_here(study_id: str, holder: Holder) -> int:
@@ -141,6 +146,7 @@ def delete(
     study_id: StudyArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
 ) -> None:
     """Delete a study with its evaluations, time series and pictures."""
     from ecosystemiser.results import opened, picture_folder
@@ -158,4 +164,7 @@ def delete(
     with Store.open(results) as store:
         store.delete_study(study_id)
     shutil.rmtree(picture_folder(results, study_id), ignore_errors=True)
+    if json:
+        typer.echo(as_json({"deleted": study_id, "evaluations": count}))
+        return
     note(f"Deleted: {study_id}, {count:,} evaluations")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecosystemiser.failures import WRONG_INPUT
-from ecosystemiser.options import JsonOption, examples
+from ecosystemiser.options import JsonOption, QuietOption, examples
 from ecosystemiser.printing import as_json, note
 from schema.errors import Finding, InputError
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
 def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Systems and studies.")],
     json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Tell every error of systems and studies; nothing is run.
 
@@ -41,7 +42,7 @@ def validate(
         except InputError as error:
             findings |= dict.fromkeys(error.findings)
         else:
-            if not json:
+            if not (json or quiet):
                 typer.echo(f"{file}: OK: {described}")
     if json:
         errors = [finding.as_dict() for finding in findings]

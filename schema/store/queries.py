@@ -189,16 +189,17 @@ def convergence(connection: sqlite3.Connection, study_id: str) -> list[Row]:
     )
 
 
-def uncertainty(connection: sqlite3.Connection, study_id: str) -> list[Row]:
-    """How the study's outputs spread, as recorded.
+def uncertainty(connection: sqlite3.Connection, study_id: str, objective: str | None = None) -> list[Row]:
+    """How the study's outputs (or one of them) spread, as recorded.
 
     Raises:
-        InputError: there is no such study.
+        InputError: there is no such study, or no such output of it.
     """
     required_study(connection, study_id)
-    return fetch(
+    rows = fetch(
         connection, "SELECT * FROM uncertainty_analysis WHERE study_id = ? ORDER BY analysis_id", [study_id]
     )
+    return _of_output(rows, objective)
 
 
 def sensitivity(connection: sqlite3.Connection, study_id: str, objective: str | None = None) -> list[Row]:
@@ -214,6 +215,10 @@ def sensitivity(connection: sqlite3.Connection, study_id: str, objective: str | 
         "ORDER BY objective_name, importance_rank NULLS LAST, parameter_index",
         [study_id],
     )
+    return _of_output(rows, objective)
+
+
+def _of_output(rows: list[Row], objective: str | None) -> list[Row]:
     if objective is None:
         return rows
     known = list(dict.fromkeys(str(row["objective_name"]) for row in rows))

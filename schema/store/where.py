@@ -32,6 +32,7 @@ _TERM: Final = re.compile(
         (?P<value>"[^"]*"|'[^']*'|[^<>=!"']+?)(?:\s+and\s+|\s*$)""",
     re.VERBOSE | re.IGNORECASE,
 )
+_LISTED: Final = 60
 _EXAMPLE: Final = "NAME OPERATOR VALUE, such as renewable_fraction>0.8, several joined by `and`"
 
 
@@ -180,7 +181,8 @@ def parse_where(texts: Iterable[str]) -> list[Term]:
 def unknown_name(path: str, name: str, known: Sequence[str]) -> Finding:
     """What to tell when a name leads nowhere: the nearest one, and all there are."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    listed = ", ".join(known) or "nothing yet"
+    more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
+    listed = ", ".join(known[:_LISTED]) + more or "nothing yet"
     hint = f"did you mean {near[0]}? " if near else ""
     return Finding("", path, name, f"one of: {listed}", f"there is no {name!r}: {hint}There is {listed}")
 

@@ -36,7 +36,7 @@ def raising(error):
             2,
             [
                 "house.yaml:7: components.pv.capacity_kw: must be at least 0",
-                "Error: where: cannot be read",
+                "Error: --where: cannot be read",
             ],
         ),
         (StudyAliveError("s", 12, "here"), 2, ["Error: study s is being run by process 12 on here: wait*"]),
