@@ -86,20 +86,31 @@ def solve_system(
     Raises:
         InputError: with everything that is wrong; nothing was solved.
     """
-    findings: list[Finding] = [] if flows_file is None else _unwritable(flows_file)
+    values, findings = parsed(assignments)
+    return solve_design(path, values, method=method, flows_file=flows_file, findings=findings)
+
+
+def solve_design(
+    path: Path,
+    values: Mapping[str, float],
+    *,
+    method: str = "milp",
+    flows_file: Path | None = None,
+    findings: Sequence[Finding] = (),
+) -> Solved:
+    """As `solve_system`, with numbers by dotted path; `findings` is what is wrong with them already."""
+    told = [*([] if flows_file is None else _unwritable(flows_file))]
     solver, wrong = _solver(method)
-    findings += wrong
-    values, wrong = parsed(assignments)
-    findings += wrong
+    told += [*wrong, *findings]
     loaded = None
     try:
         loaded = load_system(path)
-        findings += check(loaded, solver, values)
-        findings += sizing_findings(loaded.system, solver.method, file=str(path), place="--solver")
+        told += check(loaded, solver, values)
+        told += sizing_findings(loaded.system, solver.method, file=str(path), place="--solver")
     except InputError as error:
-        findings += error.findings
-    if findings or loaded is None:
-        raise InputError(findings)
+        told += error.findings
+    if told or loaded is None:
+        raise InputError(told)
     began = time.perf_counter()
     dispatch = Dispatcher(loaded.system, loaded.series, solver).dispatch(values, explain=True)
     seconds = time.perf_counter() - began

@@ -56,12 +56,13 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 def as_cells(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     """The columns' names and each row's cells: numbers, texts and nothing, the nested as JSON."""
-    flat = [_flat(row) for row in rows]
+    flat = [flat_row(row) for row in rows]
     columns = list(dict.fromkeys(name for row in flat for name in row))
     return columns, [[_cell(row.get(name)) for name in columns] for row in flat]
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def flat_row(row: Row) -> dict[str, Any]:
+    """A row whose parameters and objectives have columns of their own."""
     nested = [row.get("parameters") or {}, row.get("objectives") or {}]
     left_out = {"parameters", "objectives"} | (_REDUNDANT if "parameters" in row else set())
     flat = {name: value for name, value in row.items() if name not in left_out}

@@ -79,7 +79,7 @@ def run(
     loaded = load_study(study)
     format_ = Format.JSON if json else format_ or Format.TABLE
     silent = quiet or format_ is not Format.TABLE
-    count = workers or _cores()
+    count = workers or cores()
     if not silent:
         _announce(loaded, results, count)
     try:
@@ -209,6 +209,6 @@ _NOTHING = {
 }
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
