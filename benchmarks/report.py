@@ -85,7 +85,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _targets(findings: Findings) -> str:
+def alone(section: Section) -> str:
+    """One section with its targets, as it is printed where only it is measured."""
+    return f"{_section(section)}\n{_target_table(section.targets)}"
+
+
+def _target_table(targets: Sequence[Target]) -> str:
     rows = [
         (
             target.name,
@@ -93,12 +98,15 @@ def _targets(findings: Findings) -> str:
             f"{'at least' if target.at_least else 'below'} {_amount(target.limit, target.unit)}",
             "yes" if target.met else "no",
         )
-        for target in findings.targets
+        for target in targets
     ]
-    table = _table(("figure", "measured", "target", "met"), rows)
+    return _table(("figure", "measured", "target", "met"), rows)
+
+
+def _targets(findings: Findings) -> str:
     return (
-        f"## Targets\n\n{table}\nThe largest relative difference between two optima of a design is "
-        f"{findings.difference:.1e}.\n"
+        f"## Targets\n\n{_target_table(findings.targets)}\nThe largest relative difference between two optima "
+        f"of a design is {findings.difference:.1e}.\n"
     )
 
 

@@ -6,6 +6,7 @@ recalled by number, so that a flow which asks the same questions again goes on w
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from tasks.scoring import Scored
 from tasks.steps import evaluate_chunk, explain_infeasible
 from tasks.workers import Runner, Workers, chunks_of, workers_for
 
+logger = logging.getLogger(__name__)
 S = TypeVar("S", bound=Study)
 FINISHED_BEFORE = "finished before"
 RESULTS = Path(os.environ.get("ECOSYSTEMISER_RESULTS") or "results")
@@ -148,10 +150,17 @@ class UnderWay(Generic[S]):
         by_future = dict(zip(futures, chunks, strict=True))
         again: list[Result] = []
         for future in as_completed(list(futures)):
+            future.wait()  # before, its state is what the server has heard of it so far
             if future.state.is_completed():
                 results = future.result()
             else:
                 # A design that fails is a result. A task that fails is nobody's but ours: without it, then.
+                logger.warning(
+                    "A task of %s ended as %s (%s): its evaluations are done again without Prefect",
+                    self.study_id,
+                    future.state.name,
+                    future.state.message,
+                )
                 results = self.pool.evaluate(by_future[future], keep_series=keep_series)
             written = [one for one in results if not one.unwritten]
             again += (one for one in written if is_tried_again(one, self.asked.failures))

@@ -313,6 +313,24 @@ def test_how_many_work_and_whether_they_are_threads_or_processes_changes_no_bit(
     assert record(tmp_path) == record(finished[1])
 
 
+def test_every_design_is_evaluated_once_and_by_its_task(prefect, tmp_path, monkeypatch, caplog):
+    from tasks.evaluate import Evaluator
+
+    evaluated = []
+    evaluate = Evaluator.evaluate
+
+    def counted(self, designs, **how):
+        evaluated.extend(
+            (design.number, threading.current_thread() is threading.main_thread()) for design in designs
+        )
+        return evaluate(self, designs, **how)
+
+    monkeypatch.setattr(Evaluator, "evaluate", counted)
+    assert run(write_study(tmp_path, timeseries="none"), tmp_path, runner="threads").status == "completed"
+    assert sorted(evaluated) == [(number, False) for number in range(EVALUATIONS)]
+    assert "without Prefect" not in caplog.text
+
+
 def test_a_finished_study_shows_its_results_and_runs_nothing_again(finished):
     path, results = finished
     before = (results / FILE_NAME).read_bytes(), record(results)
