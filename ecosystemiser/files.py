@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from ecosystemiser.pictures.marks import Picture
 from ecosystemiser.printing import Row, as_csv, as_json
 from schema.errors import Finding, InputError
 
@@ -16,11 +16,11 @@ _TEXTS: dict[str, Callable[[Sequence[Row]], str]] = {
     ".json": lambda rows: as_json(rows) + "\n",
 }
 _WORKBOOK = ".xlsx"
-_PICTURES = (".png", ".svg")
+_PICTURES = (".png", ".svg", ".html")
 
 
 def write_rows(
-    rows: Sequence[Row], file: Path, nothing: str, picture: Callable[[], Any] | None = None
+    rows: Sequence[Row], file: Path, nothing: str, picture: Callable[[], Picture | None] | None = None
 ) -> None:
     """Write rows in the format that the file's name tells.
 
@@ -28,7 +28,7 @@ def write_rows(
         rows: of the store.
         file: where to.
         nothing: what to tell where there is nothing to draw.
-        picture: makes the figure, if these rows can be drawn; None where there is nothing to draw.
+        picture: makes the picture, if these rows can be drawn; None where there is nothing to draw.
 
     Raises:
         InputError: the name tells no format that these rows have, or the file cannot be written.
@@ -48,13 +48,14 @@ def write_rows(
         listed = ", ".join(known)
         message = f"cannot be written as '{suffix}'; the file's name must end in {listed}"
         raise InputError(Finding(str(file), "--output", suffix, f"one of {listed}", message))
-    figure = picture()
-    if figure is None:
-        message = f"nothing to draw: {nothing or 'there are no such designs'}"
-        raise InputError(Finding(str(file), "--output", "nothing", "two objectives and a design", message))
-    from tasks.render import save
+    from ecosystemiser.pictures.files import check_format, save
 
-    save(figure, file)
+    check_format(file)
+    made = picture()
+    if made is None:
+        message = f"nothing to draw: {nothing or 'there are no such designs'}"
+        raise InputError(Finding(str(file), "--output", "nothing", "something to draw", message))
+    save(made, file)
 
 
 def _write(file: Path, write: Callable[[Path], object]) -> None:

@@ -1,6 +1,7 @@
 """Pictures for notebooks, as matplotlib figures: `eco.plot.front(study).savefig("front.png")`.
 
-Each takes a study (of `eco.run` or `results.study`), or a results folder and the study's id.
+Each takes a study (of `eco.run` or `results.study`), or a results folder and the study's id. With
+`interactive=True` they are figures of plotly's, which the extra `plots` brings.
 """
 
 from __future__ import annotations
@@ -9,15 +10,13 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ecosystemiser.analysis_pictures import distribution_picture, sensitivity_picture, sweep_picture
 from ecosystemiser.api import Results, Study
+from ecosystemiser.pictures import of_studies
+from ecosystemiser.pictures.marks import Picture
 from ecosystemiser.results import chosen_study
-from ecosystemiser.study_results import convergence_picture, front_picture
 from schema.errors import Finding, InputError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from schema.store.store import Store
 
 if "ipykernel" in sys.modules:
@@ -25,41 +24,91 @@ if "ipykernel" in sys.modules:
     import matplotlib.pyplot as plt  # noqa: F401
 
 
-def front(of: Results | Study, study: str | None = None, *, generation: int | None = None) -> Figure:
-    """The front over the designs that it dominates; a third objective or self-sufficiency as colour.
+def front(
+    of: Results | Study,
+    study: str | None = None,
+    *,
+    generation: int | None = None,
+    colour: str | None = None,
+    interactive: bool = False,
+) -> Any:
+    """The front over the designs that it dominates; any KPI or parameter as colour.
 
     Raises:
-        InputError: there is no front of two objectives.
+        InputError: there is no front of two objectives, or nothing of that name.
     """
-    return _drawn(of, study, "front", lambda store, one: front_picture(store, one, generation))
+
+    def picture(store: Store, one: str) -> Picture | None:
+        return of_studies.front(store, one, generation, colour=colour)
+
+    return _drawn(of, study, "front", picture, interactive=interactive)
 
 
-def convergence(of: Results | Study, study: str | None = None) -> Figure:
+def parallel(
+    of: Results | Study, study: str | None = None, *, colour: str | None = None, interactive: bool = False
+) -> Any:
+    """The front's designs as lines across objectives and parameters."""
+
+    def picture(store: Store, one: str) -> Picture | None:
+        return of_studies.parallel(store, one, colour=colour)
+
+    return _drawn(of, study, "front", picture, interactive=interactive)
+
+
+def convergence(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
     """The objectives and the hypervolume over the generations."""
-    return _drawn(of, study, "convergence", convergence_picture)
+    return _drawn(of, study, "convergence", of_studies.convergence, interactive=interactive)
 
 
-def distribution(of: Results | Study, study: str | None = None) -> Figure:
+def distribution(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
     """How the outputs of a Monte Carlo study spread."""
-    return _drawn(of, study, "distribution", distribution_picture)
+    return _drawn(of, study, "distribution", of_studies.distribution, interactive=interactive)
 
 
-def sensitivity(of: Results | Study, study: str | None = None) -> Figure:
+def sensitivity(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
     """What the parameters do to the outputs."""
-    return _drawn(of, study, "sensitivity", sensitivity_picture)
+    return _drawn(of, study, "sensitivity", of_studies.sensitivities, interactive=interactive)
 
 
-def sweep(of: Results | Study, study: str | None = None) -> Figure:
+def morris(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
+    """Morris' plane: how much each parameter does, and how unevenly."""
+    return _drawn(of, study, "Morris plane", of_studies.morris, interactive=interactive)
+
+
+def sweep(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
     """The outputs over the values of a parametric study."""
-    return _drawn(of, study, "sweep", sweep_picture)
+    return _drawn(of, study, "sweep", of_studies.sweep, interactive=interactive)
 
 
-def _drawn(of: Results | Study, study: str | None, what: str, picture: Callable[[Store, str], Any]) -> Figure:
+def tornado(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
+    """How far each parameter of a parametric study moves the outputs."""
+    return _drawn(of, study, "sweep", of_studies.tornado, interactive=interactive)
+
+
+def interactions(of: Results | Study, study: str | None = None, *, interactive: bool = False) -> Any:
+    """An output over two swept parameters."""
+    return _drawn(of, study, "sweep of two parameters", of_studies.interactions, interactive=interactive)
+
+
+def _drawn(
+    of: Results | Study,
+    study: str | None,
+    what: str,
+    picture: Callable[[Store, str], Picture | None],
+    *,
+    interactive: bool,
+) -> Any:
     results, named = (of.results, of.id) if isinstance(of, Study) else (of, study)
     with results.store() as store:
         one = chosen_study(store, named)
-        figure = picture(store, one)
-    if figure is None:
+        made = picture(store, one)
+    if made is None:
         message = f"study {one} has no {what} to draw"
         raise InputError(Finding("", what, "nothing", f"a study that has a {what}", message))
-    return figure  # type: ignore[no-any-return]
+    if interactive:
+        from ecosystemiser.pictures import by_plotly
+
+        return by_plotly.figure(made)
+    from ecosystemiser.pictures import by_matplotlib
+
+    return by_matplotlib.figure(made)

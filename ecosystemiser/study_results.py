@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecosystemiser.results import picture_folder
-from schema.kpis import KPI_UNITS
 from schema.store import queries
 from schema.store.database import FILE_NAME, RUNS_FOLDER
 from schema.store.records import KPI_COLUMNS
-from schema.store.runs import best_designs, runs
+from schema.store.runs import runs
 from schema.store.statements import Row
 from schema.store.store import Store
 from tasks import fronts
 
-_SHOWN_BEHIND = 3_000
+if TYPE_CHECKING:
+    from ecosystemiser.pictures.marks import Picture
+
 _REASONS = 3
 _TOLD = ("designs", "sampling", "left_out", "search", "stopped_by", "start")
 
@@ -241,16 +242,18 @@ def draw(store: Store, study_id: str) -> dict[str, Path]:
     Raises:
         InputError: the folder cannot be written.
     """
-    from ecosystemiser.analysis_pictures import distribution_picture, sensitivity_picture, sweep_picture
-    from tasks import render
+    from ecosystemiser.pictures import files, of_studies
 
-    made = (front_picture, convergence_picture, distribution_picture, sensitivity_picture, sweep_picture)
+    made: tuple[Callable[[Store, str], Picture | None], ...] = (
+        *(of_studies.front, of_studies.convergence, of_studies.distribution),
+        *(of_studies.sensitivities, of_studies.sweep),
+    )
     drawn = {}
-    for name, picture in zip(PICTURES, made, strict=True):
-        figure = picture(store, study_id)
-        if figure is not None:
+    for name, of_study in zip(PICTURES, made, strict=True):
+        picture = of_study(store, study_id)
+        if picture is not None:
             drawn[name] = picture_folder(store.results_dir, study_id) / f"{name}.png"
-            render.save(figure, drawn[name])
+            files.save(picture, drawn[name])
     return drawn
 
 
@@ -258,45 +261,3 @@ def drawn_before(results: Path, study_id: str) -> dict[str, Path]:
     """The pictures that `draw` left."""
     files = {name: picture_folder(results, study_id) / f"{name}.png" for name in PICTURES}
     return {name: file for name, file in files.items() if file.is_file()}
-
-
-def front_picture(store: Store, study_id: str, generation: int | None = None) -> Any:
-    """The front as a figure; None where there is none to draw."""
-    from tasks import render
-
-    study = queries.required_study(store.connection, study_id)
-    objectives = dict(study["optimization_objective"] or {})
-    front = front_of(store, study_id, generation)
-    if not front or len(objectives) < 2 or study["study_type"] == "single":
-        return None
-    known = {row["run_id"] for row in front}
-    behind = best_designs(store.connection, study_ids=[study_id], n=_SHOWN_BEHIND)
-    when = "" if generation is None else f" after generation {generation}"
-    names = [render.words(name) for name in objectives]
-    return render.pareto_front(
-        front,
-        objectives,
-        title=f"{study_id}: {names[0]} against {names[1]}{when}",
-        others=[row for row in behind if row["run_id"] not in known] if generation is None else [],
-        knee=knee_of(front, objectives),
-        colour=_colour(objectives),
-    )
-
-
-def convergence_picture(store: Store, study_id: str) -> Any:
-    """The convergence as a figure; None where there is none to draw."""
-    from tasks import render
-
-    study = queries.required_study(store.connection, study_id)
-    objectives = dict(study["optimization_objective"] or {})
-    rows = queries.convergence(store.connection, study_id)
-    if not objectives or not any(row["best_fitness"] is not None for row in rows):
-        return None
-    title = f"{study_id}: convergence over {len(rows)} generations"
-    return render.convergence(rows, objectives, title=title)
-
-
-def _colour(objectives: Mapping[str, str]) -> str | None:
-    """A third objective, else what shows best how the designs of a front differ."""
-    rest = [*list(objectives)[2:], "self_sufficiency_rate", "renewable_fraction"]
-    return next((name for name in rest if name in KPI_UNITS and name not in list(objectives)[:2]), None)

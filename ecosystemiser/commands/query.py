@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ from ecosystemiser.options import (
 from ecosystemiser.printing import Grid, Row, as_csv, as_json, note, show
 
 if TYPE_CHECKING:
+    from ecosystemiser.pictures.marks import Picture
     from schema.store.store import Store
 
 query = typer.Typer(
@@ -101,9 +103,23 @@ OutputOption = Annotated[
     typer.Option(
         "--output",
         metavar="FILE",
-        help="Write a file instead of printing: .csv, .json or .xlsx; .png or .svg for fronts and convergence.",
+        help="Write a file instead of printing: .csv, .json or .xlsx; where there is a picture, "
+        ".png, .svg or .html.",
     ),
 ]
+ColourOption = Annotated[
+    str | None,
+    typer.Option(
+        "--colour", metavar="NAME", help="KPI or parameter that colours the designs of the picture."
+    ),
+]
+
+
+class FrontKind(StrEnum):
+    """How a front is drawn."""
+
+    FRONT = "front"
+    PARALLEL = "parallel"
 
 
 def register(app: typer.Typer) -> None:
@@ -342,6 +358,8 @@ def best_designs(
         "ecosystemiser query pareto-front --generation 5 --format csv",
         "ecosystemiser query pareto-front --where 'total_cost<3000' --order-by total_co2 --limit 5",
         "ecosystemiser query pareto-front --output front.png",
+        "ecosystemiser query pareto-front --output front.html --colour renewable_fraction",
+        "ecosystemiser query pareto-front --kind parallel --output designs.svg",
     ),
 )
 def pareto_front(
@@ -358,6 +376,11 @@ def pareto_front(
         ),
     ] = None,
     limit: AllOption = None,
+    kind: Annotated[
+        FrontKind,
+        typer.Option("--kind", help="The picture: objectives against each other, or parallel coordinates."),
+    ] = FrontKind.FRONT,
+    colour: ColourOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
@@ -366,7 +389,7 @@ def pareto_front(
     """List the designs that no other one dominates, by the first objective; the knee is marked."""
     from ecosystemiser import design_tables
     from ecosystemiser.results import chosen_study, opened
-    from ecosystemiser.study_results import front_of, front_picture, knee_of
+    from ecosystemiser.study_results import front_of, knee_of
     from schema.store.queries import required_study
 
     with opened(results) as store:
@@ -382,8 +405,11 @@ def pareto_front(
             count = f"{len(rows)} of {len(front)}" if len(rows) < len(front) else f"{len(front)}"
             return design_tables.designs(rows, f"Front of {study}{when}: {count} designs", marks=marks)
 
-        def picture() -> Any:
-            return front_picture(store, study, generation)
+        def picture() -> Picture | None:
+            from ecosystemiser.pictures import of_studies
+
+            drawn = of_studies.parallel if kind is FrontKind.PARALLEL else of_studies.front
+            return drawn(store, study, generation, colour=colour)
 
         give(rows, chosen(format_, json), output, made, f"study {study} has no such front", picture)
 
@@ -393,6 +419,7 @@ def pareto_front(
     epilog=examples(
         "ecosystemiser query convergence --study-id house_front",
         "ecosystemiser query convergence --output convergence.svg",
+        "ecosystemiser query convergence --output convergence.html",
     ),
 )
 def convergence(
@@ -425,10 +452,10 @@ def convergence(
             shown = {_short(name): [row[name] for row in rows] for name in names}
             return Grid(f"Convergence of {study}", shown)
 
-        def picture() -> Any:
-            from ecosystemiser.study_results import convergence_picture
+        def picture() -> Picture | None:
+            from ecosystemiser.pictures import of_studies
 
-            return convergence_picture(store, study)
+            return of_studies.convergence(store, study)
 
         give(rows, chosen(format_, json), output, made, f"study {study} has no generations", picture)
 
@@ -479,7 +506,7 @@ def give(
     output: Path | None,
     made: Callable[[], Grid],
     nothing: str = "",
-    picture: Callable[[], Any] | None = None,
+    picture: Callable[[], Picture | None] | None = None,
 ) -> None:
     """Write the rows to a file, print them, or both where a format is asked for too."""
     if output is not None:

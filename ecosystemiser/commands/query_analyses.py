@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,11 +28,21 @@ from ecosystemiser.options import (
 )
 
 if TYPE_CHECKING:
+    from ecosystemiser.pictures.marks import Picture
     from schema.store.store import Store
 
 ObjectiveOption = Annotated[
     str | None, typer.Option("--objective", metavar="NAME", help="Only of this output.")
 ]
+
+
+class EffectKind(StrEnum):
+    """How effects are drawn."""
+
+    BARS = "bars"
+    MORRIS = "morris"
+    TORNADO = "tornado"
+    SWEEP = "sweep"
 
 
 @query.command(
@@ -72,6 +84,7 @@ def compare(
     epilog=examples(
         "ecosystemiser query uncertainty --study-id house_risk",
         "ecosystemiser query uncertainty --study-id house_risk --output uncertainty.xlsx",
+        "ecosystemiser query uncertainty --study-id house_risk --output uncertainty.png",
     ),
 )
 def uncertainty(
@@ -92,9 +105,16 @@ def uncertainty(
     with opened(results) as store:
         ids = _asked(store, study_id, study_ids)
         rows = [row for one in ids for row in queries.uncertainty(store.connection, one, objective)][:limit]
-    title = ", ".join(ids)
-    nothing = f"{title}: no analysis of uncertainty"
-    give(rows, chosen(format_, json), output, lambda: comparison_tables.uncertainty(rows, title), nothing)
+        title = ", ".join(ids)
+
+        def picture() -> Picture | None:
+            from ecosystemiser.pictures import of_studies
+
+            return of_studies.distribution(store, _drawn(ids), objective)
+
+        nothing = f"{title}: no analysis of uncertainty" + (" of one design" if rows else "")
+        shown = chosen(format_, json)
+        give(rows, shown, output, lambda: comparison_tables.uncertainty(rows, title), nothing, picture)
 
 
 @query.command(
@@ -102,12 +122,21 @@ def uncertainty(
     epilog=examples(
         "ecosystemiser query sensitivity --study-id house_risk",
         "ecosystemiser query sensitivity --study-id house_risk --objective total_cost --format csv",
+        "ecosystemiser query sensitivity --study-id house_risk --output sobol.svg",
+        "ecosystemiser query sensitivity --study-id house_sweep --kind tornado --output tornado.png",
     ),
 )
 def sensitivity(
     study_id: StudyOption = None,
     study_ids: SeveralOption = None,
     objective: ObjectiveOption = None,
+    kind: Annotated[
+        EffectKind,
+        typer.Option(
+            "--kind",
+            help="The picture: bars of indices, Morris' plane, or, of a sweep, a tornado or lines.",
+        ),
+    ] = EffectKind.BARS,
     limit: AllOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
@@ -122,9 +151,24 @@ def sensitivity(
     with opened(results) as store:
         ids = _asked(store, study_id, study_ids)
         rows = [row for one in ids for row in queries.sensitivity(store.connection, one, objective)][:limit]
-    title = ", ".join(ids)
-    nothing = f"{title}: no analysis of sensitivity"
-    give(rows, chosen(format_, json), output, lambda: comparison_tables.sensitivity(rows, title), nothing)
+        title = ", ".join(ids)
+
+        def picture() -> Picture | None:
+            from ecosystemiser.pictures import of_studies
+
+            drawn = {
+                EffectKind.BARS: of_studies.sensitivities,
+                EffectKind.MORRIS: of_studies.morris,
+                EffectKind.TORNADO: of_studies.tornado,
+                EffectKind.SWEEP: of_studies.sweep,
+            }[kind]
+            return drawn(store, _drawn(ids), objective)
+
+        nothing = f"{title}: no analysis of sensitivity"
+        if output is not None and rows:
+            nothing = f"{title}: no effects of one design that can be drawn as {kind}"
+        shown = chosen(format_, json)
+        give(rows, shown, output, lambda: comparison_tables.sensitivity(rows, title), nothing, picture)
 
 
 @query.command(
@@ -133,6 +177,7 @@ def sensitivity(
         "ecosystemiser query interactions --study-id house_sweep",
         "ecosystemiser query interactions --study-id house_sweep --objective total_co2 "
         "--parameters pv.capacity_kw,battery.capacity_kwh --format csv",
+        "ecosystemiser query interactions --study-id house_sweep --output heat_map.png",
     ),
 )
 def interactions(
@@ -160,8 +205,15 @@ def interactions(
     with opened(results) as store:
         study = chosen_study(store, study_id)
         rows = interaction_rows(store, study, objective, pair)
-    nothing = f"study {study} sweeps no two parameters against each other"
-    give(rows, chosen(format_, json), output, lambda: comparison_tables.interactions(rows), nothing)
+
+        def picture() -> Picture | None:
+            from ecosystemiser.pictures import of_studies
+
+            return of_studies.interactions(store, study, objective, pair)
+
+        nothing = f"study {study} sweeps no two parameters against each other"
+        shown = chosen(format_, json)
+        give(rows, shown, output, lambda: comparison_tables.interactions(rows), nothing, picture)
 
 
 @query.command(
@@ -195,6 +247,20 @@ def _asked(store: Store, study_id: str | None, study_ids: str | None) -> list[st
     from ecosystemiser.results import chosen_study
 
     return selected(store, study_id, study_ids, None, None) or [chosen_study(store, None)]
+
+
+def _drawn(ids: Sequence[str]) -> str:
+    """The study to draw.
+
+    Raises:
+        InputError: there are several.
+    """
+    from schema.errors import Finding, InputError
+
+    if len(ids) > 1:
+        message = f"a picture is of one study, and {len(ids)} were named: say which with --study-id"
+        raise InputError(Finding("", "--study-ids", ", ".join(ids), "one study", message))
+    return ids[0]
 
 
 def _several(told: str, option: str = "--study-ids", what: str = "studies") -> list[str]:

@@ -145,7 +145,7 @@ def test_of_several_studies_one_must_be_named(two, query):
         (["best-designs", "--order-by", "total_cost up"], "asc or desc"),
         (["list-studies", "--since", "yesterday"], "a date such as"),
         (["list-studies", "--type", "gaa"], "did you mean ga?"),
-        (["pareto-front", "--output", "front.gif"], "must end in .csv, .json, .xlsx, .png, .svg"),
+        (["pareto-front", "--output", "front.gif"], "must end in .csv, .json, .xlsx, .png, .svg, .html"),
         (["runs", "--output", "runs.png"], "must end in .csv, .json"),
         (["runs", "--output", "/no/such/folder/runs.csv"], "a folder that exists"),
         (["runs", "--limit", "0"], "--limit"),
@@ -170,12 +170,12 @@ def test_nothing_found_is_no_error(one):
     assert rows(one, "runs", "--where", "total_cost<0") == []
 
 
-@pytest.mark.parametrize("name", ["front.png", "front.svg", "front.csv", "front.json"])
+@pytest.mark.parametrize("name", ["front.png", "front.svg", "front.html", "front.csv", "front.json"])
 def test_a_front_is_written_to_a_file_of_any_kind(one, tmp_path, name):
     result = ask(one, "query", "pareto-front", "--output", str(tmp_path / name))
     assert (result.stdout, result.stderr) == ("", f"Written: {tmp_path / name}\n")
     assert [file.name for file in tmp_path.iterdir()] == [name]
-    begins = {"png": b"\x89PNG", "svg": b"<?xml", "csv": b"run_id,", "json": b"[\n"}
+    begins = {"png": b"\x89PNG", "svg": b"<?xml", "html": b"<!doc", "csv": b"run_id,", "json": b"[\n"}
     assert (tmp_path / name).read_bytes().startswith(begins[name.split(".")[1]])
 
 
