@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,22 +48,32 @@ class Checks:
         }
 
 
+Names = Collection[tuple[str, str]]
+"""Components and variables."""
+
+
 def within_bounds(
     system: System, numbers: Mapping[str, Numbers], values: Values
-) -> dict[str, dict[str, Array]]:
-    """The values without the dust that a solver's tolerance leaves outside their bounds."""
+) -> tuple[dict[str, dict[str, Array]], Names]:
+    """The values without the dust that a solver's tolerance leaves outside their bounds.
+
+    Returns:
+        The values, and which of them were within their bounds already.
+    """
     clean: dict[str, dict[str, Array]] = {name: {} for name in system.components}
+    inside: set[tuple[str, str]] = set()
     for name, component in system.components.items():
         for var in maths_of(component).variables(component):
             value = values[name][var.name]
             if _is_inside(var, numbers[name], value):
                 clean[name][var.name] = value
+                inside.add((name, var.name))
                 continue
             lower, upper = bounds_of(var, numbers[name])
             slack = TOLERANCE * (1.0 + np.abs(value))
             dust = (value > lower - slack) & (value < upper + slack)
             clean[name][var.name] = np.where(dust, np.clip(value, lower, upper), value)
-    return clean
+    return clean, inside
 
 
 def _is_inside(var: Var, numbers: Numbers, value: Array) -> bool:
@@ -86,6 +96,7 @@ def check(
     values: Values,
     equations: Mapping[str, Equations],
     objective_eur: float,
+    inside: Names = (),
 ) -> Checks:
     """Judge a solution.
 
@@ -95,12 +106,13 @@ def check(
         values: the solution's variables.
         equations: `stated` on them.
         objective_eur: the objective that the solver claims.
+        inside: variables that are known to be within their bounds.
     """
     failures: list[str] = []
     worst = {
         "balance": _balances(system, equations, failures),
         "equations": _equations(equations, values, failures),
-        "bounds": _bounds(system, numbers, values, failures),
+        "bounds": _bounds(system, numbers, values, inside, failures),
         "exclusivity": _exclusivity(system, values, failures),
         "wholeness": _wholeness(system, values, failures),
         "objective": _objective(equations, objective_eur, failures),
@@ -115,17 +127,26 @@ def _note(failures: list[str], what: str, residual: float) -> float:
     return residual
 
 
+def _largest(series: Array) -> float:
+    """The largest |x|, without an array of |x|."""
+    return float(np.maximum(series.max(), -series.min()))
+
+
 def _balances(system: System, equations: Mapping[str, Equations], failures: list[str]) -> float:
     net: dict[str, Array] = {}
     scale: dict[str, float] = {}
     for name, stated_ in equations.items():
         for port in stated_.ports.values():
             node = system.components[name].node(port.carrier)
-            net[node] = net.get(node, 0.0) + port.sign * port.flow
-            scale[node] = max(scale.get(node, 1.0), float(np.abs(port.flow).max()))
+            if node not in net:
+                net[node] = port.sign * port.flow
+            elif port.sign > 0:
+                net[node] += port.flow
+            else:
+                net[node] -= port.flow
+            scale[node] = max(scale.get(node, 1.0), _largest(port.flow))
     return max(
-        _note(failures, f"the balance of {node}", float(np.abs(rest).max()) / scale[node])
-        for node, rest in net.items()
+        _note(failures, f"the balance of {node}", _largest(rest) / scale[node]) for node, rest in net.items()
     )
 
 
@@ -134,9 +155,9 @@ def _equations(equations: Mapping[str, Equations], values: Values, failures: lis
     for name, stated_ in equations.items():
         if not stated_.equal and not stated_.at_most:
             continue
-        scale = max(1.0, *(float(np.abs(v).max()) for v in values[name].values()))
+        scale = max(1.0, *map(_largest, values[name].values()))
         for label, residual in stated_.equal.items():
-            size = float(np.abs(residual).max()) / scale
+            size = _largest(residual) / scale
             worst = max(worst, _note(failures, f"{name}: the equation of its {label}", size))
         for label, residual in stated_.at_most.items():
             size = max(float(residual.max()), 0.0) / scale
@@ -144,12 +165,14 @@ def _equations(equations: Mapping[str, Equations], values: Values, failures: lis
     return worst
 
 
-def _bounds(system: System, numbers: Mapping[str, Numbers], values: Values, failures: list[str]) -> float:
+def _bounds(
+    system: System, numbers: Mapping[str, Numbers], values: Values, inside: Names, failures: list[str]
+) -> float:
     worst = 0.0
     for name, component in system.components.items():
         for var in maths_of(component).variables(component):
             value = values[name][var.name]
-            if _is_inside(var, numbers[name], value):
+            if (name, var.name) in inside or _is_inside(var, numbers[name], value):
                 continue
             lower, upper = bounds_of(var, numbers[name])
             if np.isfinite(value).all():
@@ -167,7 +190,8 @@ def _exclusivity(system: System, values: Values, failures: list[str]) -> float:
         pair = maths_of(component).exclusive
         if pair is not None and set(pair) <= set(values[name]):
             a, b = (values[name][key] for key in pair)
-            size = float(np.minimum(a, b).max()) / max(1.0, float(a.max()), float(b.max()))
+            both = float(np.minimum(a, b).max())
+            size = both / max(1.0, float(a.max()), float(b.max())) if both != 0 else 0.0
             worst = max(worst, _note(failures, f"{name}: {pair[0]} and {pair[1]} at once, which", size))
     return worst
 

@@ -64,11 +64,11 @@ def judge(case: Case, solution: Solution) -> Dispatch:
     system, numbers = case.system, case.numbers
     if not solution.status.has_solution:
         return Dispatch(system, solution)
-    values = within_bounds(system, numbers, solution.values)
+    values, inside = within_bounds(system, numbers, solution.values)
     equations = stated(system, numbers, values)
     claimed = solution.objective_eur
     objective = sum(float(e.objective) for e in equations.values()) if claimed is None else claimed
-    checks = check(system, numbers, values, equations, objective)
+    checks = check(system, numbers, values, equations, objective, inside)
     solution = replace(solution, values=values, objective_eur=objective)
     if not checks.passed:
         message = "the solution fails its checks: " + "; ".join(checks.failures)

@@ -18,8 +18,9 @@ horizon.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -34,75 +35,109 @@ _STEERED_SHARE = 0.25
 _HALF = 0.5
 
 
-@dataclass
+@dataclass(frozen=True)
 class Level:
-    """One store of n designs on its way through the steps.
+    """The limits of one store of n designs.
 
     Attributes:
         store: what it is.
         keep, carried: rows; None where a step keeps all, or carries nothing for any design.
         floor, ceiling, wish: rows; no wish where it is None.
-        most_charge, most_discharge: rows.
+        most_charge, most_discharge: rows; no discharge where they are none.
         charged, released: (n,), η and ρ.
     """
 
     store: Store
     keep: Rows | None
-    carried: list[Array | None]
+    carried: Sequence[Array | None]
     floor: Rows
     ceiling: Rows
-    wish: list[Array | None]
+    wish: Sequence[Array | None]
     most_charge: Rows
     most_discharge: Rows
     charged: Array
     released: Array
-    level: Array = field(init=False)
-    base: Array = field(init=False)
-    _part: Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.level = np.zeros_like(self.charged)
-        self.base, self._part = np.empty_like(self.level), np.empty_like(self.level)
-        self._per_charged, self._per_released = 1.0 / self.charged, 1.0 / self.released
 
     @property
     def name(self) -> Flow:
         """Its variable."""
         return Flow(self.store.component, self.store.level)
 
-    def open(self, step: int, take: Array, give: Array, wish: Array) -> None:
-        """How much may be put in, taken out, and is wished in a step (J1)."""
-        base = self.base
-        if self.keep is None:
-            np.copyto(base, self.level)
-        else:
-            np.multiply(self.level, self.keep[step], out=base)
-        carried = self.carried[step]
-        if carried is not None:
-            np.add(base, carried, out=base)
-        np.subtract(self.ceiling[step], base, out=take)
-        np.multiply(take, self._per_charged, out=take)
-        np.minimum(take, self.most_charge[step], out=take)
-        np.maximum(take, 0.0, out=take)
-        if self.store.discharge:
-            np.subtract(base, self.floor[step], out=give)
-            np.multiply(give, self._per_released, out=give)
-            np.minimum(give, self.most_discharge[step], out=give)
-            np.maximum(give, 0.0, out=give)
-        wished = self.wish[step]
-        if wished is not None:
-            np.subtract(wished, base, out=wish)
-            np.multiply(wish, self._per_charged, out=wish)
-            np.maximum(wish, 0.0, out=wish)
 
-    def close(self, charge: Array, discharge: Array, level: Array) -> None:
-        """The level after a step, into `level`."""
-        np.multiply(charge, self.charged, out=level)
-        np.add(self.base, level, out=level)
-        if self.store.discharge:
-            np.multiply(discharge, self.released, out=self._part)
-            np.subtract(level, self._part, out=level)
-        self.level = level
+class Levels:
+    """All S stores of n designs on their way through the steps, worked out together.
+
+    A parameter is copied only in the steps in which it changes.
+
+    Args:
+        levels: the stores.
+        flows: (2, S, n), what a step charges and discharges.
+        level: (S, n), where the levels stand.
+
+    Attributes:
+        take, give, wish: (S, n), how much may be put in, taken out, and is wished in the step.
+    """
+
+    def __init__(self, levels: Sequence[Level], flows: Array, level: Array) -> None:
+        shape = level.shape
+        self._flows, self._level = flows, level
+        self._room = np.zeros((2, *shape))
+        self.take, self.give = self._room
+        self.wish, self._wished = np.zeros(shape), np.empty(shape)
+        self._base, self._part = np.empty(shape), np.empty((2, *shape))
+        self._keep, self._carried = np.ones(shape), np.zeros(shape)
+        self._floor, self._ceiling = np.empty(shape), np.empty(shape)
+        self._most = np.zeros((2, *shape))
+        self._by_flow = np.array([[one.charged for one in levels], [one.released for one in levels]])
+        self._nothing = np.zeros((2, *shape))
+        self._by_level = 1.0 / self._by_flow
+        self._carries = [
+            any(row is not None for row in rows) for rows in zip(*(x.carried for x in levels), strict=True)
+        ]
+        self._wishes = [
+            any(row is not None for row in rows) for rows in zip(*(x.wish for x in levels), strict=True)
+        ]
+        self._changes: dict[int, list[tuple[Array, Array]]] = defaultdict(list)
+        nothing, no_wish = np.zeros(shape[1]), np.full(shape[1], -np.inf)
+        for place, one in enumerate(levels):
+            self._feed(self._keep[place], one.keep or ())
+            self._feed(self._carried[place], [nothing if row is None else row for row in one.carried])
+            self._feed(self._floor[place], one.floor)
+            self._feed(self._ceiling[place], one.ceiling)
+            self._feed(self._wished[place], [no_wish if row is None else row for row in one.wish])
+            self._feed(self._most[0, place], one.most_charge)
+            self._feed(self._most[1, place], one.most_discharge)
+
+    def _feed(self, into: Array, rows: Sequence[Array]) -> None:
+        before = None
+        for step, row in enumerate(rows):
+            if row is not before:
+                self._changes[step].append((into, row))
+                before = row
+
+    def open(self, step: int) -> None:
+        """How much may be put in, taken out, and is wished in a step (J1)."""
+        for into, row in self._changes.get(step, ()):
+            np.copyto(into, row)
+        base, room = self._base, self._room
+        np.multiply(self._level, self._keep, base)
+        if self._carries[step]:
+            np.add(base, self._carried, base)
+        np.subtract(self._ceiling, base, self.take)
+        np.subtract(base, self._floor, self.give)
+        np.multiply(room, self._by_level, room)
+        np.fmin(room, self._most, room)
+        np.fmax(room, self._nothing, room)
+        if self._wishes[step]:
+            np.subtract(self._wished, base, self.wish)
+            np.multiply(self.wish, self._by_level[0], self.wish)
+            np.fmax(self.wish, self._nothing[0], self.wish)
+
+    def close(self) -> None:
+        """The levels after a step."""
+        np.multiply(self._flows, self._by_flow, self._part)
+        np.add(self._base, self._part[0], self._level)
+        np.subtract(self._level, self._part[1], self._level)
 
 
 @dataclass(frozen=True)

@@ -2,73 +2,86 @@
 
 In each step every flow begins at 0 with all its room, and the ways are followed in their order: each takes as much
 as the scarcest of its flows has room for. All nodes stay in balance, so only demands can be left short.
+
+Symbols: q_f room of a flow f, y_f what has flown, c_f how much of it goes with each unit that arrives; r flows
+that a way lowers again, a what arrives by it.
+
+(J6)  a = min(min_f q_f / c_f, min_r y_r / c_r)
+(J7)  q_f ← max(q_f - c_f a, 0),   y_f ← y_f + c_f a,   y_r ← max(y_r - c_r a, 0),   q_r ← q_r + c_r a
+(J8)  q_f ← 0 before a way where y of what must not run beside f is above 0
+
+A step is a list of operations on arrays that stay where they are, worked out once for all steps in which the same
+ways are alive: calling numpy takes longer than what it then does for some hundred designs. What numpy is given
+matters too: the smaller of an array and a number takes three times as long as that of two arrays, and results in
+place of arguments less than by name, which `fmin` and `fmax` allow and `minimum` and `maximum` do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.maths import Array
-from solvers.rules.levels import Level
+from solvers.rules.levels import Level, Levels
 from solvers.rules.network import Flow, Network
 from solvers.rules.tables import Rows, Table
 from solvers.rules.ways import Product, Way
 
-_BLOCK = 64
+_BLOCK = 32
 """Steps that are worked on together; their rows stay in the processor's cache."""
 NOTHING = 1e-9
 """A flow up to this is no flow; it excludes no other."""
+_NEXT_TO_NOTHING = np.array(NOTHING)
+
+_Operation = tuple[Callable[..., object], Any, Any, Array]
+"""What is called, with two arrays and the one that it fills."""
+_FEW_OPERATIONS = 3
+"""So many are done before it is asked whether they are of any use."""
 
 
-class _Move(NamedTuple):
-    """A flow that a way raises: by `rows` times what arrives, or by just that.
+class _Feeds:
+    """Parameters in arrays that stay where they are, filled anew with each step where they change.
 
-    Attributes:
-        left: its room; None where no later way asks for it.
-        place: where it is told; None where it is not.
-        begins: whether nothing has flown before.
-        rows: how much of it goes with what arrives.
-    """
-
-    left: Array | None
-    place: int | None
-    begins: bool
-    rows: Rows | None
-
-
-@dataclass(frozen=True)
-class _Push:
-    """A way, ready to be followed.
+    Args:
+        limits: of flows, by steps and designs, (T or 1, n or 1).
+        ratios: of flows to what arrives, likewise.
+        designs: n.
 
     Attributes:
-        barred: before it, the room of the first is taken wherever the second flows.
-        first: room of a flow that goes one to one with what arrives.
-        limits: rooms of the other flows, with how much of each goes with what arrives.
-        into: place of a flow that is what arrives; None where there is none that begins here.
-        moves: what else the way changes.
-        spared: room and place of flows that are lowered again, with how much.
+        now: what they are in a step: limits (n,), ratios (n,) or () where all designs have the same.
+        changing: what those that change are in each step.
     """
 
-    barred: tuple[tuple[Array, int], ...]
-    first: Array
-    limits: tuple[tuple[Array, Rows | None], ...]
-    into: int | None
-    moves: tuple[_Move, ...]
-    spared: tuple[tuple[Array, int, Rows | None], ...]
+    def __init__(
+        self, limits: Mapping[Flow, Array], ratios: Mapping[tuple[Product, ...], Array], designs: int
+    ) -> None:
+        arrays: dict[Hashable, Array] = dict([*limits.items(), *ratios.items()])
+        self.changing = {key: array for key, array in arrays.items() if array.shape[0] > 1}
+        self.now: dict[Hashable, Array] = {}
+        for key, array in arrays.items():
+            first = array[0].reshape(()) if array.shape[1] == 1 else array[0]
+            self.now[key] = np.array(np.broadcast_to(first, designs) if key in limits else first)
+
+
+class _Turn(NamedTuple):
+    """Operations, and those that follow where any of what they found is not 0; always where they found nothing."""
+
+    first: list[_Operation]
+    found: Array | None
+    then: list[_Operation]
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is done in a step: which rooms are opened, and which ways are followed."""
+    """What is done in a step: which parameters are read, and what follows."""
 
-    opened: tuple[tuple[Array, Rows], ...]
-    pushes: tuple[_Push, ...]
+    read: tuple[tuple[Array, Array], ...]
+    turns: tuple[_Turn, ...]
 
 
 class Passage:
@@ -92,79 +105,86 @@ class Passage:
         levels: Sequence[Level],
         kept: Collection[Flow],
     ) -> None:
-        self._ways, self._table, self._levels = ways, table, levels
-        self._limits = {flow: table.rows(limit) for flow, limit in limits.items()}
-        shape = (table.designs,)
+        self._ways, self._table = ways, table
+        self._stores = [level.store for level in levels]
+        count, designs = len(levels), table.designs
+        charged = [store.take for store in self._stores]
+        given = [store.give for store in self._stores]
+        others = sorted(set(kept) - {*charged, *given})
+        # What stores take, what they give, where they stand, all other flows.
+        self._now = np.zeros((3 * count + len(others), designs))
+        self._used = {flow: self._now[place] for place, flow in enumerate([*charged, *given])}
+        self._used |= {flow: self._now[3 * count + place] for place, flow in enumerate(others)}
+        self._flows = (self._now[: 2 * count], self._now[3 * count :])
+        levels_now = self._now[2 * count : 3 * count]
+        self._levels = (
+            Levels(levels, self._flows[0].reshape(2, count, designs), levels_now) if levels else None
+        )
+        self._names = [*charged, *given, *(level.name for level in levels), *others]
         flows = {flow for way in ways for flow, _ in way.terms} | set(limits)
-        flows |= {flow for level in levels for flow in (level.store.give, level.store.take, level.store.wish)}
-        self._room = {flow: np.zeros(shape) for flow in sorted(flows)}
-        self._place = {flow: place for place, flow in enumerate(sorted(kept))}
+        self._room = {flow: np.empty(designs) for flow in sorted(flows)}
+        for place, store in enumerate(self._stores):
+            assert self._levels is not None  # as there are stores
+            self._room[store.take], self._room[store.give] = (
+                self._levels.take[place],
+                self._levels.give[place],
+            )
+            self._room[store.wish] = self._levels.wish[place]
         self._rivals: dict[Flow, Flow] = {}
         for one, other in network.rivals:
             self._rivals |= {one: other, other: one}
         amounts = {products for way in ways for _, products in way.terms + way.counted + way.spared}
-        self._coefficients = {products: self._rows(products) for products in amounts}
-        self._alive = self._alive_ways(limits)
-        self._amount, self._part = np.empty(shape), np.empty(shape)
-        self._endless = np.full(shape, np.inf)
-        self._barred = np.empty(shape, dtype=bool)
+        ratios = {products: table.sum_of(products) for products in amounts if products != ((),)}
+        self._feeds = _Feeds(limits, ratios, designs)
+        self._nothing = np.zeros(designs)
+        self._alive = self._alive_ways(limits, levels)
+        self._amount, self._part = np.empty(designs), np.empty(designs)
+        self._barred = np.empty(designs, dtype=bool)
 
-    def _rows(self, products: tuple[Product, ...]) -> Rows | None:
-        return None if products == ((),) else self._table.rows(self._table.sum_of(products))
-
-    def _alive_ways(self, limits: dict[Flow, Array]) -> NDArray[np.bool_]:
+    def _alive_ways(self, limits: dict[Flow, Array], levels: Sequence[Level]) -> NDArray[np.bool_]:
         """(T, ways), whether anything can go a way in a step."""
         steps = self._table.steps
         alive = {flow: np.broadcast_to((limit > 0).any(axis=1), steps) for flow, limit in limits.items()}
-        for level in self._levels:
+        for level in levels:
             alive[level.store.wish] = np.array([wish is not None for wish in level.wish])
             alive[level.store.take] = _positive(level.most_charge)
             alive[level.store.give] = _positive(level.most_discharge or [np.zeros(1)] * steps)
         columns = [np.logical_and.reduce([alive[flow] for flow, _ in way.terms]) for way in self._ways]
         return np.array(columns).T.reshape(steps, len(self._ways))
 
-    def run(self, results: dict[Flow, Array]) -> None:
+    def run(self, results: Mapping[Flow, Array]) -> None:
         """Work out the flows that are kept, and the levels, into arrays (n, T) by `names`."""
-        steps, designs = self._table.steps, self._table.designs
         plans = self._plans()
-        buffers = {name: np.zeros((_BLOCK, designs)) for name in self.names}
-        for start in range(0, steps, _BLOCK):
-            stop = min(start + _BLOCK, steps)
-            for level in self._levels:
-                level.level = level.level.copy()
-            for buffer in buffers.values():
-                buffer.fill(0.0)
-            self._block(start, plans[start:stop], buffers)
-            for name, buffer in buffers.items():
-                results[name][:, start:stop] = buffer[: stop - start].T
+        block = np.empty((_BLOCK, *self._now.shape))
+        for start in range(0, len(plans), _BLOCK):
+            part = plans[start : start + _BLOCK]
+            for at, plan in enumerate(part):
+                self._step(start + at, plan)
+                np.copyto(block[at], self._now)
+            for place, name in enumerate(self._names):
+                if name in results:
+                    results[name][:, start : start + len(part)] = block[: len(part), place].T
 
     @property
     def names(self) -> list[Flow]:
         """What `run` works out."""
-        return [*self._place, *(level.name for level in self._levels)]
+        return [flow for flow in self._names if flow.name]
 
-    def _block(self, start: int, plans: Sequence[_Plan], buffers: dict[Flow, Array]) -> None:
-        # By steps: the row of each flow.
-        rows = list(zip(*(buffers[flow] for flow in self._place), strict=True))
-        stores = [
-            (
-                level,
-                (self._room[level.store.take], self._room[level.store.give], self._room[level.store.wish]),
-                (self._place[level.store.take], self._place.get(level.store.give, 0)),
-                list(buffers[level.name]),
-            )
-            for level in self._levels
-        ]
-        for at, plan in enumerate(plans):
-            step, used = start + at, rows[at]
-            for room, limit in plan.opened:
-                np.copyto(room, limit[step])
-            for level, rooms, _, _ in stores:
-                level.open(step, *rooms)
-            for push in plan.pushes:
-                self._follow(push, step, used)
-            for level, _, (take, give), levels in stores:
-                level.close(used[take], used[give], levels[at])
+    def _step(self, step: int, plan: _Plan) -> None:
+        for now, rows in plan.read:
+            np.copyto(now, rows[step])
+        if self._levels is not None:
+            self._levels.open(step)
+        for flows in self._flows:
+            flows.fill(0.0)
+        for first, found, then in plan.turns:
+            for operation, one, other, into in first:
+                operation(one, other, into)
+            if found is None or np.count_nonzero(found):
+                for operation, one, other, into in then:
+                    operation(one, other, into)
+        if self._levels is not None:
+            self._levels.close()
 
     def _plans(self) -> list[_Plan]:
         """What is done in each step; steps in which the same ways are alive share a plan."""
@@ -179,90 +199,110 @@ class Passage:
         return found
 
     def _planned(self, ways: Sequence[Way]) -> _Plan:
-        stores = [level.store for level in self._levels]
-        stored = {flow for store in stores for flow in (store.give, store.take, store.wish)}
-        flows = {flow for way in ways for flow, _ in way.terms}
-        opened = [(self._room[flow], self._limits[flow]) for flow in sorted(flows - stored)]
         last = {flow: turn for turn, way in enumerate(ways) for flow, _ in way.terms}
-        used_since: dict[Flow, bool] = {}
+        changing = self._feeds.changing
+        asked = {key for way in ways for term in way.terms + way.counted + way.spared for key in term}
+        read = tuple((self._feeds.now[key], changing[key]) for key in changing if key in asked)
+        opened = {flow for store in self._stores for flow in (store.give, store.take, store.wish)}
+        used_since: set[Flow] = set()
         begun: set[Flow] = set()
-        pushes = []
+        turns: list[_Turn] = []
         for turn, way in enumerate(ways):
-            barred = []
-            for flow, _ in way.terms:
+            barred: list[_Operation] = []
+            flows = [flow for flow, _ in way.terms]
+            for flow in flows:
                 rival = self._rivals.get(flow)
-                if rival is not None and used_since.get(rival):
-                    barred.append((self._room[flow], self._place[rival]))
-                    used_since[rival] = False
-            used_since |= dict.fromkeys((flow for flow, _ in way.terms), True)
-            later = {flow for flow, _ in way.terms if last[flow] > turn}
-            pushes.append(self._pushed(way, tuple(barred), later, begun))
+                if rival in used_since:
+                    barred += self._barred_by(flow, rival, opened)
+                    used_since.discard(rival)
+            used_since.update(flows)
+            later = {flow for flow in flows if last[flow] > turn}
+            first, amount, then = self._followed(way, later, opened, begun)
+            turns.append(_Turn([*barred, *first], amount if len(then) > _FEW_OPERATIONS else None, then))
+            opened |= later
             begun.update(flow for flow, _ in (*way.terms, *way.counted, *way.spared))
-        return _Plan(tuple(opened), tuple(pushes))
+        return _Plan(read, tuple(turns))
 
-    def _pushed(
-        self,
-        way: Way,
-        barred: tuple[tuple[Array, int], ...],
-        later: AbstractSet[Flow],
-        begun: AbstractSet[Flow],
-    ) -> _Push:
-        """A way of which some flows are asked for later, and some have begun before."""
-        terms = [(self._room[flow], self._coefficients[products]) for flow, products in way.terms]
-        plain = next((place for place, (_, rows) in enumerate(terms) if rows is None), None)
-        first = self._endless if plain is None else terms[plain][0]
-        limits = [term for place, term in enumerate(terms) if place != plain]
-        moves = [
-            _Move(self._room[flow] if flow in later else None, self._place.get(flow), flow not in begun, rows)
-            for (flow, _), (_, rows) in zip(way.terms, terms, strict=True)
-        ] + [
-            _Move(None, self._place[flow], flow not in begun, self._coefficients[products])
-            for flow, products in way.counted
-        ]
-        into = next((m.place for m in moves if m.rows is None and m.begins and m.place is not None), None)
-        moves = [move._replace(place=None) if move.place == into else move for move in moves]
-        moves = [move for move in moves if move.left is not None or move.place is not None]
-        spared = [
-            (self._room[flow], self._place[flow], self._coefficients[products])
-            for flow, products in way.spared
-        ]
-        return _Push(barred, first, tuple(limits), into, tuple(moves), tuple(spared))
+    def _barred_by(self, flow: Flow, rival: Flow, opened: set[Flow]) -> list[_Operation]:
+        """Its room is taken wherever its rival flows (J8)."""
+        room, operations = self._room[flow], []
+        if flow not in opened:
+            operations.append((np.add, self._feeds.now[flow], self._nothing, room))
+            opened.add(flow)
+        return [*operations, (self._bar, self._used[rival], self._nothing, room)]
 
-    def _follow(self, push: _Push, step: int, used: Sequence[Array]) -> None:
-        for room, rival in push.barred:
-            np.greater(used[rival], NOTHING, out=self._barred)
-            np.copyto(room, 0.0, where=self._barred)
-        amount, part = self._amount if push.into is None else used[push.into], self._part
-        most = push.first
-        for room, rows in push.limits:
-            if rows is None:
-                np.minimum(most, room, out=amount)
-            else:
-                np.divide(room, rows[step], out=part)
-                np.minimum(most, part, out=amount)
-            most = amount
-        for _, spare, rows in push.spared:
-            there = used[spare] if rows is None else np.divide(used[spare], rows[step], out=part)
-            np.minimum(most, there, out=amount)
-            most = amount
-        for left, place, begins, rows in push.moves:
-            if rows is None:
-                moved = amount
-            else:
-                moved = used[place] if begins and place is not None else part
-                np.multiply(amount, rows[step], out=moved)
-            if left is not None:
-                np.subtract(left, moved, out=left)
-                if rows is not None:
+    def _bar(self, used: Array, nothing: Array, room: Array) -> None:
+        np.greater(used, _NEXT_TO_NOTHING, self._barred)
+        np.copyto(room, nothing, where=self._barred)
+
+    def _followed(
+        self, way: Way, later: AbstractSet[Flow], opened: AbstractSet[Flow], begun: AbstractSet[Flow]
+    ) -> _Turn:
+        """A way of which some flows are asked for later, and some are opened or begun before."""
+        rooms = {flow: self._room[flow] if flow in opened else self._feeds.now[flow] for flow, _ in way.terms}
+        ratios = {flow: self._feeds.now.get(products) for flow, products in way.terms + way.counted}
+        into = next(
+            (f for f, ratio in ratios.items() if ratio is None and f in self._used and f not in begun), None
+        )
+        amount = self._amount if into is None else self._used[into]
+        limits = [(rooms[flow], ratios[flow]) for flow, _ in way.terms]
+        limits += [(self._used[flow], self._feeds.now.get(products)) for flow, products in way.spared]
+        first = self._scarcest(limits, amount)
+        then: list[_Operation] = []
+        for flow, ratio in ratios.items():
+            used = None if flow == into else self._used.get(flow)
+            room = self._room[flow] if flow in later else None
+            if used is None and room is None:
+                continue
+            # What opens a room is done whatever comes by the way.
+            turn = first if room is not None and flow not in opened else then
+            moved = amount
+            if ratio is not None:
+                moved = self._part if used is None or flow in begun else used
+                turn.append((np.multiply, amount, ratio, moved))
+            if room is not None:
+                turn.append((np.subtract, rooms[flow], moved, room))
+                if ratio is not None:
                     # What a ratio took may be more than there was by the last bit of a number.
-                    np.maximum(left, 0.0, out=left)
-            if place is not None and moved is not used[place]:
-                np.add(used[place], moved, out=used[place])
-        for bought, spare, rows in push.spared:
-            moved = amount if rows is None else np.multiply(amount, rows[step], out=part)
-            np.add(bought, moved, out=bought)
-            np.subtract(used[spare], moved, out=used[spare])
-            np.maximum(used[spare], 0.0, out=used[spare])
+                    turn.append((np.fmax, room, self._nothing, room))
+            if used is not None and moved is not used:
+                turn.append((np.add, used, moved, used))
+        return _Turn(first, amount, then + self._lowered(way, amount, opened))
+
+    def _scarcest(self, limits: Sequence[tuple[Array, Array | None]], amount: Array) -> list[_Operation]:
+        """What arrives, into `amount` (J6)."""
+        operations: list[_Operation] = []
+        most: Array | None = None
+        for room, ratio in sorted(limits, key=lambda limit: limit[1] is not None):
+            there = room
+            if ratio is not None:
+                there = self._part if operations or most is not None else amount
+                operations.append((np.divide, room, ratio, there))
+            if most is not None:
+                operations.append((np.fmin, most, there, amount))
+                there = amount
+            most = there
+        assert most is not None  # every way has a source and a sink
+        return operations if most is amount else [*operations, (np.add, most, self._nothing, amount)]
+
+    def _lowered(self, way: Way, amount: Array, opened: AbstractSet[Flow]) -> list[_Operation]:
+        """Flows that a way lowers again, and the room that they leave (J7)."""
+        operations: list[_Operation] = []
+        for flow, products in way.spared:
+            ratio, moved, used, room = (
+                self._feeds.now.get(products),
+                amount,
+                self._used[flow],
+                self._room[flow],
+            )
+            if ratio is not None:
+                moved = self._part
+                operations.append((np.multiply, amount, ratio, moved))
+            if flow in opened:
+                operations.append((np.add, room, moved, room))
+            operations.append((np.subtract, used, moved, used))
+            operations.append((np.fmax, used, self._nothing, used))
+        return operations
 
 
 def _positive(rows: Rows) -> NDArray[np.bool_]:

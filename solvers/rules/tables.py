@@ -12,6 +12,10 @@ from solvers.rules.ways import Product
 Rows = list[Array]
 """A row for each step, of shape (n,), or (1,) where all designs have the same number; rows may be one object."""
 
+_BLOCK = 64
+"""Steps that are read together."""
+_FEW = 25
+
 
 class Table:
     """Parameters of n designs of one structure over T steps."""
@@ -36,7 +40,11 @@ class Table:
             )
         if all(map(_is_constant, values)):
             return np.array([[value[0] if value.ndim else value for value in values]])
-        return np.ascontiguousarray(np.stack(values).T)
+        array = np.empty((self.steps, self.designs))
+        for start in range(0, self.steps, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            array[part] = np.array([value[part] for value in values]).T
+        return array
 
     def product(self, factors: Product) -> Array:
         """Ratios multiplied; (1, 1) of 1 without any."""
@@ -79,4 +87,8 @@ class Table:
 
 
 def _is_constant(values: Array) -> bool:
-    return values.ndim == 0 or values.size == 0 or bool((values == values[0]).all())
+    if values.ndim == 0 or values.size == 0:
+        return True
+    # What changes with the hour or the season is told at once.
+    some = values[:: max(1, values.size // _FEW)]
+    return bool((some == values[0]).all() and (values == values[0]).all())

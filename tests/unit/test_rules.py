@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -314,3 +316,30 @@ def test_designs_by_other_methods_in_the_same_population_get_these():
     assert by_milp.status is Status.OPTIMAL
     assert by_rules.status is Status.FEASIBLE
     assert by_rules.solution.objective_eur >= by_milp.solution.objective_eur
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_after_a_population_as_it_was_before(enabled):
+    collects = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        many().dispatch_all([{"pv.capacity_kw": -1}, {}])
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if collects else gc.disable)()
+
+
+def test_a_way_that_only_some_designs_need_does_not_touch_the_others():
+    parts = {
+        "grid": GRID,
+        "gas": GAS,
+        "boiler": {"type": "gas_boiler", "capacity_kw": 9, "efficiency_fraction": 0.8},
+        "pump": {"type": "heat_pump", "capacity_kw": 2, "cop": 4},
+        "heat": HEAT,
+    }
+    house = dispatcher(parts, load=[3, 1])
+    enough, short = house.dispatch_all([{"pump.capacity_kw": 5}, {"pump.capacity_kw": 1}])
+    (alone,) = dispatcher(parts, load=[3, 1]).dispatch_all([{"pump.capacity_kw": 5}])
+    assert flow(enough, "boiler.heat_kw") == flow(alone, "boiler.heat_kw") == [0, 0]
+    assert flow(short, "boiler.heat_kw") == [2, 0]
+    assert enough.kpis == alone.kpis

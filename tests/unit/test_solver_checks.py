@@ -134,7 +134,7 @@ def test_dust_is_swept_and_more_than_dust_is_not(solved):
     values = {name: {k: v.copy() for k, v in own.items()} for name, own in solution.values.items()}
     values["battery"]["charge_kw"][:2] = [-1e-9, -1e-3]
     values["battery"]["level_kwh"][0] = 4 + 1e-9
-    clean = within_bounds(system, numbers, values)["battery"]
+    clean = within_bounds(system, numbers, values)[0]["battery"]
     assert clean["charge_kw"][:2] == pytest.approx([0.0, -1e-3], abs=0)
     assert clean["level_kwh"][0] == 4.0
     assert TOLERANCE < HAIR
