@@ -16,7 +16,6 @@ little of the relaxation's weakness is left in the gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +28,7 @@ from solvers.judging import Dispatch, judge
 from solvers.maths import Array
 from solvers.milp import Answer, Clock
 from solvers.program import LinearProgram
+from solvers.rolling import Rolled
 from solvers.rules import method as rules
 from solvers.solution import Status
 
@@ -51,7 +51,8 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
         judged = judge(case, whole.solution_of(optimum, clock, ("relaxation",), compiled.program))
         return judged if judged.status.has_solution else whole.dispatch(case, engine)
     relaxation = Relaxation(relaxed.x, engine.highs.row_duals(), relaxed.objective)
-    found = list(_found(case, engine, program, compiled, relaxed, clock))
+    scout, windows = _scouted(case, engine), _windowed(case, engine, program, compiled, relaxed, clock)
+    found = [one for one in (scout, windows) if one.status.has_solution]
     best = min(found, key=_objective_eur, default=None)  # (V4)
     if best is None:
         left = case.solver.with_changes(time_limit_seconds=max(clock.left, 1.0))
@@ -60,20 +61,22 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
         engine.highs, program, compiled.windows, relaxation,
         window_steps=_steps(case, BOUND_HOURS), gap_fraction=_window_gap(case), clock=clock,
     )  # fmt: skip
-    return _with_gap(case, best, bound, clock)
+    limited = windows.solution.reached_time_limit or clock.left <= 0
+    return _with_gap(case, best, bound, clock, limited=limited)
 
 
-def _found(
+def _scouted(case: Case, engine: Engine) -> Dispatch:
+    """The dispatch by rules; one that misses a storage's end does not keep the model's own."""
+    return judge(case, rules.dispatch(case, engine).solution)
+
+
+def _windowed(
     case: Case, engine: Engine, program: LinearProgram, compiled: Compiled, relaxed: Outcome, clock: Clock
-) -> Iterator[Dispatch]:
-    """The scout's dispatch and that of the windows, as far as they keep every rule."""
-    scout = judge(case, rules.dispatch(case, engine).solution)
-    if scout.status.has_solution:
-        yield replace(scout, solution=replace(scout.solution, attempts=("rules",)))
-    answer = _from_windows(case, engine.highs, program, compiled, relaxed, clock)
-    windows = judge(case, whole.solution_of(answer, clock, ("windows",), compiled.program))
-    if windows.status.has_solution:
-        yield windows
+) -> Dispatch:
+    """The dispatch from windows."""
+    rolled, answer = _from_windows(case, engine.highs, program, compiled, relaxed, clock)
+    solution = whole.solution_of(answer, clock, ("windows",), compiled.program)
+    return judge(case, rolling.told_with(rolled, solution))
 
 
 def _from_windows(
@@ -83,7 +86,7 @@ def _from_windows(
     compiled: Compiled,
     relaxed: Outcome,
     clock: Clock,
-) -> Answer:
+) -> tuple[Rolled, Answer]:
     """A day after the other, then the whole horizon once more with what is on or off held."""
     assert relaxed.x is not None
     plan = rolling.Plan(
@@ -96,14 +99,15 @@ def _from_windows(
     )
     rolled = rolling.roll(highs, program, compiled.windows, plan, clock)  # (V2)
     if rolled.x is None:
-        return rolled.answer(program, relaxed.bound, 0.0)
+        return rolled, rolled.answer(program, relaxed.bound, 0.0)
     held = _with_columns_held(program, rolled.x)
     polished = milp.solve(
         highs, held, compiled.pairs, clock, mip_gap_fraction=_window_gap(case), basis=relaxed.basis
     )  # (V3)
     if polished.x is None:
-        return rolled.answer(program, relaxed.bound, 0.0)
-    return replace(polished, status=Status.FEASIBLE, message="all windows solved", bound=relaxed.bound)
+        return rolled, rolled.answer(program, relaxed.bound, 0.0)
+    answer = replace(polished, status=Status.FEASIBLE, message="all windows solved", bound=relaxed.bound)
+    return rolled, answer
 
 
 def _with_columns_held(program: LinearProgram, x: Array) -> LinearProgram:
@@ -112,7 +116,7 @@ def _with_columns_held(program: LinearProgram, x: Array) -> LinearProgram:
     return replace(program, lower=lower, upper=upper)
 
 
-def _with_gap(case: Case, best: Dispatch, bound: float, clock: Clock) -> Dispatch:
+def _with_gap(case: Case, best: Dispatch, bound: float, clock: Clock, *, limited: bool) -> Dispatch:
     """With the certified gap (V5), and `optimal` where that is as small as was asked for."""
     gap = milp.relative_gap(_objective_eur(best), bound)
     closed = gap <= case.solver.mip_gap_fraction
@@ -123,6 +127,7 @@ def _with_gap(case: Case, best: Dispatch, bound: float, clock: Clock) -> Dispatc
         gap_fraction=gap,
         solver_seconds=clock.solver_seconds,
         iterations=clock.iterations,
+        reached_time_limit=limited and not closed,
     )
     return replace(best, solution=solution)
 

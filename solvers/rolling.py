@@ -28,7 +28,7 @@ from solvers.judging import Dispatch, judge
 from solvers.maths import Array
 from solvers.milp import Answer, Clock
 from solvers.program import LinearProgram
-from solvers.solution import Status
+from solvers.solution import Solution, Status
 from solvers.windows import Cut, Windows
 
 MOST_ATTEMPTS = 4
@@ -70,12 +70,14 @@ class Rolled:
         message: what was reached, or why not.
         x: (n,), or None.
         conclusive: whether the model itself is at fault.
+        limited: whether a window ended at its share of the time limit.
     """
 
     status: Status
     message: str
     x: Array | None = None
     conclusive: bool = False
+    limited: bool = False
 
     def answer(self, program: LinearProgram, bound: float, mip_gap_fraction: float) -> Answer:
         """With its cost, and `optimal` where the bound says so (H7)."""
@@ -99,8 +101,14 @@ def dispatch(case: Case, engine: Engine) -> Dispatch:
     roll_on = _with_foresight if solver.foresight == "horizon" else _without_foresight
     rolled, bound = roll_on(engine.highs, program, compiled.windows, plan, clock)
     answer = rolled.answer(program, bound, solver.mip_gap_fraction)
-    solution = whole.solution_of(answer, clock, ("windows",), compiled.program)
+    solution = told_with(rolled, whole.solution_of(answer, clock, ("windows",), compiled.program))
     return judge(case, solution if np.isfinite(bound) else replace(solution, gap_fraction=None))
+
+
+def told_with(rolled: Rolled, solution: Solution) -> Solution:
+    """A solution that also tells of the windows' share of the time limit."""
+    limited = rolled.limited and solution.status is not Status.OPTIMAL
+    return replace(solution, reached_time_limit=solution.reached_time_limit or limited)
 
 
 def _with_foresight(
@@ -165,6 +173,8 @@ class _Roll:
     clock: Clock
     basis: DividedBasis | None
     x: Array
+    ran_out: bool = False
+    """Whether the window that was solved last ended at its share of the time."""
 
     def run(self) -> Rolled:
         borders, limited = [0], False
@@ -176,9 +186,9 @@ class _Roll:
             kept = cut.stop if at_end else cut.stop - self.plan.overlap_steps
             self.windows.keep(self.program, cut, kept, answer.x, self.x)
             borders.append(kept)
-            limited |= answer.status is not Status.OPTIMAL
+            limited |= self.ran_out
         message = "a window reached its share of the time limit" if limited else "all windows solved"
-        return Rolled(Status.FEASIBLE, message, self.x)
+        return Rolled(Status.FEASIBLE, message, self.x, limited=limited)
 
     def _next(self, borders: list[int]) -> tuple[Cut, Answer]:
         """Solve on from the last border; where that fails, over more steps, at last from borders before it."""
@@ -216,6 +226,7 @@ class _Roll:
             if answer.status is not Status.FAILED or answer.conclusive or own.left <= 0:
                 break
         self.clock.add(own)
+        self.ran_out = own.left <= 0 and answer.status in {Status.FEASIBLE, Status.FAILED}
         return answer, answer.x is not None or answer.conclusive or own.left > 0
 
     def _failed(self, cut: Cut, answer: Answer) -> Rolled:
@@ -224,9 +235,10 @@ class _Roll:
             return Rolled(answer.status, answer.message, conclusive=answer.conclusive)
         if self.clock.left <= 0:
             reached = f"with a dispatch up to step {cut.start} of {self.windows.steps}"
-            return Rolled(Status.FAILED, f"time limit reached {reached}")
+            return Rolled(Status.FAILED, f"time limit reached {reached}", limited=True)
         where = f"no dispatch of steps {cut.start + 1} to {cut.stop} follows from what was decided before"
-        return Rolled(Status.FAILED, f"{where}: {self._lack(cut) or answer.message}")
+        limited = self.ran_out
+        return Rolled(Status.FAILED, f"{where}: {self._lack(cut) or answer.message}", limited=limited)
 
     def _lack(self, cut: Cut) -> str:
         """The equation of a window that is furthest from being met; empty where only units or pairs are."""

@@ -42,6 +42,8 @@ class Solution:
         attempts: how the model was solved, in order: warm, cold, interior point.
         missed: by how much cyclic storages end above (or below, negative) the level at which they began [kWh, m³];
             where it is not 0, `rule_based` has told so, and the checks take the level that was reached.
+        reached_time_limit: whether the time limit, or a window's share of it, ended the search; never where the
+            dispatch is optimal.
     """
 
     status: Status
@@ -54,3 +56,4 @@ class Solution:
     iterations: int = 0
     attempts: tuple[str, ...] = ()
     missed: Mapping[str, float] = field(default_factory=dict)
+    reached_time_limit: bool = False

@@ -46,13 +46,18 @@ def _judged(case: Case, solution: Solution) -> Dispatch:
 def solution_of(
     answer: milp.Answer, clock: milp.Clock, attempts: tuple[str, ...], program: Program
 ) -> Solution:
-    """An answer with its values by component and variable."""
+    """An answer with its values by component and variable.
+
+    Where nothing is proven and no time is left, the time limit was reached.
+    """
+    unsettled = answer.status in {Status.FEASIBLE, Status.FAILED} and not answer.conclusive
     solution = Solution(
         answer.status,
         answer.message,
         solver_seconds=clock.solver_seconds,
         iterations=clock.iterations,
         attempts=attempts,
+        reached_time_limit=unsettled and clock.left <= 0,
     )
     if answer.x is None or not answer.status.has_solution:
         return solution

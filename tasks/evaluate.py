@@ -222,13 +222,14 @@ def _result(design: Design, dispatch: Dispatch, started_at: datetime) -> Result:
         started_at=started_at,
         kpis=dict(dispatch.kpis) if status == "success" else {},
         solver_seconds=solution.solver_seconds,
-        limited="time limit" in solution.message,  # as milp and rolling_horizon put it
+        limited=solution.reached_time_limit,
         details={
             "solver_status": str(solution.status),
             "gap_fraction": solution.gap_fraction,
             "iterations": solution.iterations,
             "attempts": list(solution.attempts),
             **({"missed": dict(solution.missed)} if solution.missed else {}),
+            **({"reached_time_limit": True} if solution.reached_time_limit else {}),
         },
     )
 

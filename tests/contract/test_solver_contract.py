@@ -273,6 +273,7 @@ def test_status_gap_and_values_agree(name, method):
     assert solution.gap_fraction is None or 0 <= solution.gap_fraction < math.inf
     if solution.status is Status.OPTIMAL:
         assert solution.gap_fraction <= GAP
+    assert not solution.reached_time_limit
     assert all(np.isfinite(x).all() for own in solution.values.values() for x in own.values())
 
 
@@ -347,6 +348,7 @@ def test_a_limit_without_an_answer_has_failed_and_gives_no_values(name, method):
     run = dispatcher(name, method, time_limit_seconds=1e-9).dispatch(far_from_the_reference)
     assert run.status is Status.FAILED
     assert "limit" in run.solution.message
+    assert run.solution.reached_time_limit
     assert (run.solution.values, run.flows, run.kpis, run.solution.objective_eur) == ({}, {}, {}, None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from solvers.dispatch import Dispatcher
 from solvers.rules import method as rules
 from solvers.solution import Solution, Status
 
+NOTHING = hybrid.Rolled(Status.FAILED, "no answer"), hybrid.Answer(Status.FAILED, "no answer")
 HYBRID = SolverSettings(method="hybrid", mip_gap_fraction=1e-4)
 
 
@@ -49,12 +52,31 @@ def test_twice_the_same(flats, run):
     assert again.solution.gap_fraction == run.solution.gap_fraction
 
 
+def test_whether_the_time_limit_was_reached_is_told(flats, run):
+    assert not run.solution.reached_time_limit
+    short = Dispatcher(*flats, HYBRID.with_changes(time_limit_seconds=0.2)).dispatch()
+    assert short.solution.reached_time_limit
+    assert short.status in {Status.FEASIBLE, Status.FAILED}
+
+
+def test_a_window_that_ends_at_its_share_of_the_time_is_told(flats, monkeypatch):
+    from_windows = hybrid._from_windows
+
+    def in_a_hurry(*given):
+        rolled, answer = from_windows(*given)
+        return replace(rolled, limited=True), answer
+
+    monkeypatch.setattr(hybrid, "_from_windows", in_a_hurry)
+    hurried = Dispatcher(*flats, HYBRID).dispatch()
+    assert hurried.status is Status.FEASIBLE
+    assert hurried.solution.reached_time_limit
+
+
 def test_where_neither_has_an_answer_the_whole_horizon_is_solved(flats, monkeypatch):
     system, series = flats
     short = system.model_copy(update={"horizon": system.horizon.with_changes(steps=24)})
     series = {name: values[:24] for name, values in series.items()}
-    nothing = hybrid.Answer(Status.FAILED, "no answer")
-    monkeypatch.setattr(hybrid, "_from_windows", lambda *_: nothing)
+    monkeypatch.setattr(hybrid, "_from_windows", lambda *_: NOTHING)
     failed = Solution(Status.FAILED, "short of heat")
     monkeypatch.setattr(rules, "dispatch", lambda case, _: hybrid.Dispatch(case.system, failed))
     run = Dispatcher(short, series, HYBRID).dispatch()
@@ -90,8 +112,7 @@ def test_it_is_never_worse_than_its_scout():
 
 
 def test_where_the_windows_end_without_an_answer_the_scout_s_is_given(monkeypatch):
-    nothing = hybrid.Answer(Status.FAILED, "no answer")
-    monkeypatch.setattr(hybrid, "_from_windows", lambda *_: nothing)
+    monkeypatch.setattr(hybrid, "_from_windows", lambda *_: NOTHING)
     house = battery(0.5, **BROKEN)
     run = Dispatcher(*house, HYBRID).dispatch()
     assert run.status is Status.FEASIBLE

@@ -95,6 +95,27 @@ def test_a_time_limit_without_an_answer_is_a_failure_that_says_so(tmp_path):
     assert result.kpis == {}
 
 
+@pytest.mark.parametrize(("policy", "status"), [("accept", "success"), ("fail", "failed")])
+def test_what_becomes_of_a_dispatch_at_the_time_limit_holds_for_hybrid_too(tmp_path, policy, status):
+    parts = {
+        "grid": {"type": "grid", "import_limit_kw": 5, "export_limit_kw": 5,
+                 "import_price_eur_per_kwh": 0.3, "export_price_eur_per_kwh": 0.5},
+        "pv": {"type": "solar_pv", "capacity_kw": 2, "profile": "sun"},
+        "load": {"type": "power_demand", "profile": "load"},
+    }  # fmt: skip
+    given = assignment(tmp_path, method="hybrid", time_limit_seconds=1e-9)
+    # Sold for more than it costs: the relaxation buys and sells at once, and only the scout has an answer in time.
+    system = System.model_validate(
+        {"system": "house", "horizon": given.system.horizon.model_dump(), "components": parts}
+    )
+    limited = replace(given, system=system, failures=FailureRules(at_time_limit=policy))
+    (result,) = Evaluator(limited).evaluate([Design(0, {})])
+    assert result.status == status, result.message
+    assert result.limited
+    assert result.details["reached_time_limit"]
+    assert result.details["attempts"] == ["rules"]
+
+
 def test_results_do_not_depend_on_what_was_evaluated_before(tmp_path):
     rng = np.random.default_rng(1)
     designs = [
