@@ -123,7 +123,7 @@ class FrontKind(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    from ecosystemiser.commands import query_analyses  # noqa: F401 - its commands add themselves
+    from ecosystemiser.commands import query_analyses, query_runs  # noqa: F401 - commands add themselves
 
     app.add_typer(query, name="query")
 
@@ -227,6 +227,8 @@ def statistics(
         "ecosystemiser query runs --study-id house_front --generation 3",
         "ecosystemiser query runs --where 'renewable_fraction>0.8' --order-by 'total_cost desc' --limit 20",
         "ecosystemiser query runs --status failed --format csv --output failed.csv",
+        "ecosystemiser query runs --study-id house_front --axes pv.capacity_kw,total_cost --limit 1000 "
+        "--output runs.html",
     ),
 )
 def runs(
@@ -254,6 +256,15 @@ def runs(
         ),
     ] = None,
     limit: LimitOption = 100,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            "--axes",
+            metavar="X,Y",
+            help="Of the picture: objectives, KPIs or parameters; the first two objectives unless told.",
+        ),
+    ] = None,
+    colour: ColourOption = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     results: ResultsOption = RESULTS_DEFAULT,
@@ -285,7 +296,15 @@ def runs(
         extra = [] if order_by is None else [order_by.split()[0]]
         return design_tables.designs(rows, None, before=before, extra=extra)
 
-    give(rows, chosen(format_, json), output, made, "no run fits")
+    def picture() -> Picture | None:
+        from ecosystemiser.commands.query_analyses import several
+        from ecosystemiser.pictures.designs import scatter
+
+        pair = [] if axes is None else several(axes, "--axes", "numbers")[:2]
+        title = f"{study_id or 'All studies'}: evaluations"
+        return scatter(rows, axes=pair, colour=colour, title=title) if rows else None
+
+    give(rows, chosen(format_, json), output, made, "no run fits", picture)
     if len(rows) == limit and output is None and chosen(format_, json) in {None, Format.TABLE}:
         note(f"The first {limit:,} runs; --limit shows more.")
 

@@ -75,7 +75,7 @@ def compare(
     from tasks.comparing import compared
 
     with opened(results) as store:
-        rows = compared(queries.side_by_side(store.connection, _several(study_ids)))
+        rows = compared(queries.side_by_side(store.connection, several(study_ids)))
     give(rows, chosen(format_, json), output, lambda: comparison_tables.comparison(rows))
 
 
@@ -201,7 +201,7 @@ def interactions(
     from ecosystemiser.interactions import interaction_rows
     from ecosystemiser.results import chosen_study, opened
 
-    pair = None if parameters is None else _several(parameters, "--parameters", "parameters")
+    pair = None if parameters is None else several(parameters, "--parameters", "parameters")
     with opened(results) as store:
         study = chosen_study(store, study_id)
         rows = interaction_rows(store, study, objective, pair)
@@ -263,8 +263,13 @@ def _drawn(ids: Sequence[str]) -> str:
     return ids[0]
 
 
-def _several(told: str, option: str = "--study-ids", what: str = "studies") -> list[str]:
+def several(told: str, option: str = "--study-ids", what: str = "studies") -> list[str]:
     """What stands between the commas, each once.
+
+    Args:
+        told: by the user.
+        option: where.
+        what: it names.
 
     Raises:
         InputError: there are fewer than two.
@@ -273,6 +278,7 @@ def _several(told: str, option: str = "--study-ids", what: str = "studies") -> l
 
     ids = list(dict.fromkeys(part.strip() for part in told.split(",") if part.strip()))
     if len(ids) < 2:
-        message = f"'{told}' names fewer than two {what}: write {option} A,B"
+        write = f"{option} A,B" if option.startswith("--") else option
+        message = f"'{told}' names fewer than two {what}: write {write}"
         raise InputError(Finding("", option, told, f"two {what} or more", message))
     return ids

@@ -577,7 +577,7 @@ def _space(made: Figure, space: Space) -> None:
 def _parallel(made: Figure, content: Parallel) -> None:
     dimensions = []
     for axis in content.axes:
-        one: dict[str, Any] = {"label": _text(wrapped(axis.label, 20)), "values": axis.values}
+        one: dict[str, Any] = {"label": _text(axis.label), "values": axis.values}
         if axis.names:
             one |= {"tickvals": list(range(len(axis.names))), "ticktext": list(axis.names)}
         dimensions.append(one)
@@ -605,7 +605,7 @@ def _parallel(made: Figure, content: Parallel) -> None:
             showarrow=False,
             font={"size": 12, "color": VERMILION},
         )
-    made.add_trace({"type": "parcoords", "dimensions": dimensions, "line": line, "labelside": "top"})
+    made.add_trace({"type": "parcoords", "dimensions": dimensions, "line": line, "labelangle": -12})
 
 
 def _sankey(made: Figure, content: Sankey) -> None:

@@ -102,7 +102,7 @@ def _panel(
                 GREY,
                 size=3.5,
                 faint=True,
-                tips=[_tip(row) for row in others],
+                tips=[tip(row) for row in others],
                 ids=_ids(others),
             )
         )
@@ -116,7 +116,7 @@ def _panel(
             colour=BLUE,
             values=values,
             scale="" if colour is None else label(colour),
-            tips=[_tip(row) for row in front],
+            tips=[tip(row) for row in front],
             ids=_ids(front),
         )
     )
@@ -133,7 +133,7 @@ def _panel(
     )
 
 
-def _tip(row: Row) -> str:
+def tip(row: Row) -> str:
     """What is told of a design: its id, its objectives, its numbers."""
     numbers = {**(row.get("objectives") or {}), **(row.get("parameters") or {})}
     lines = [f"{name}: {told(value, name)}" for name, value in numbers.items()]
@@ -211,7 +211,7 @@ def _space(front: Sequence[Row], names: Sequence[str], values: Array | None, col
         colour=BLUE,
         values=values,
         scale="" if colour is None else label(colour),
-        tips=[_tip(row) for row in front],
+        tips=[tip(row) for row in front],
         ids=_ids(front),
     )
     first, second, third = map(label, names)

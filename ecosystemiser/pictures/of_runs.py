@@ -53,7 +53,6 @@ def week(
     begin: str | None = None,
     *,
     nodes: Sequence[str] = (),
-    steps_at_most: int | None = None,
 ) -> Picture:
     """A week of a dispatch.
 
@@ -62,15 +61,19 @@ def week(
         number: which week of the horizon, from 1.
         begin: or its first day, as the system's clock tells it.
         nodes: which to show; those with the largest flows unless told.
-        steps_at_most: another length than a week.
 
     Raises:
         InputError: the horizon has no such week or node.
     """
-    _require_nodes(run, nodes)
-    length = steps_at_most or max(round(dispatch.HOURS_PER_WEEK / run.step_hours), 1)
+    require_nodes(run, nodes)
+    return dispatch.week(part_of(run, number, begin), nodes=nodes)
+
+
+def part_of(run: Running, number: int | None = None, begin: str | None = None) -> Running:
+    """A week of a dispatch, or what is left of it at the horizon's end; see `week`."""
+    length = max(round(dispatch.HOURS_PER_WEEK / run.step_hours), 1)
     first = _first_step(run, number, begin, length)
-    return dispatch.week(run.between(first, min(first + length, len(run.index))), nodes=nodes)
+    return run.between(first, min(first + length, len(run.index)))
 
 
 def _first_step(run: Running, number: int | None, begin: str | None, length: int) -> int:
@@ -101,11 +104,21 @@ def duration(run: Running, *, nodes: Sequence[str] = ()) -> Picture:
     Raises:
         InputError: the system has no such node.
     """
-    _require_nodes(run, nodes)
+    require_nodes(run, nodes)
     return dispatch.duration(run, nodes=nodes)
 
 
-def _require_nodes(run: Running, nodes: Sequence[str]) -> None:
+def sankey(run: Running) -> Picture | None:
+    """Where its energy goes; None where nothing flows."""
+    return dispatch.sankey(run) if any(port.flow.any() for port in run.ports) else None
+
+
+def require_nodes(run: Running, nodes: Sequence[str]) -> None:
+    """See that the system has these nodes.
+
+    Raises:
+        InputError: it has not.
+    """
     from schema.store.where import unknown_name
 
     for node in nodes:

@@ -146,7 +146,7 @@ def test_of_several_studies_one_must_be_named(two, query):
         (["list-studies", "--since", "yesterday"], "a date such as"),
         (["list-studies", "--type", "gaa"], "did you mean ga?"),
         (["pareto-front", "--output", "front.gif"], "must end in .csv, .json, .xlsx, .png, .svg, .html"),
-        (["runs", "--output", "runs.png"], "must end in .csv, .json"),
+        (["best-designs", "--output", "best.png"], "must end in .csv, .json"),
         (["runs", "--output", "/no/such/folder/runs.csv"], "a folder that exists"),
         (["runs", "--limit", "0"], "--limit"),
         (["runs", "--format", "xml"], "--format"),
