@@ -62,6 +62,7 @@ bench: .venv-bench/.ready
 	@echo "Measuring beside peers: about a quarter of an hour; nothing else should run on this machine"
 	@.venv-bench/bin/python -m benchmarks
 	@.venv-bench/bin/python -m benchmarks.database
+	@.venv-bench/bin/python -m benchmarks.community
 
 .venv-bench/.ready: requirements.txt benchmarks/requirements.txt pyproject.toml
 	@$(call make_venv,.venv-bench,-r requirements.txt -r benchmarks/requirements.txt)

@@ -75,7 +75,7 @@ def page(findings: Findings) -> str:
         _workers(findings.workers),
         *map(_section, findings.sections),
         _HOW,
-        _conditions(findings),
+        machine(findings.noise, PACKAGES),
     ]
     return "\n".join(parts)
 
@@ -149,12 +149,13 @@ def _workers(workers: Workers) -> str:
     return f"## Workers\n\n{_table(('processes', 'evaluations of the year per second'), rows)}"
 
 
-def _conditions(findings: Findings) -> str:
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    noise = "an unknown share" if findings.noise is None else f"{findings.noise:.0%}".replace("%", " %")
+def machine(noise: float | None, packages: Sequence[str]) -> str:
+    """Under which conditions something was measured."""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    taken = "an unknown share" if noise is None else f"{noise:.0%}".replace("%", " %")
     return (
         f"## Conditions\n\n"
-        f"- {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, {_cpu()}; other programs took {noise} of them\n"
+        f"- {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, {_cpu()}; other programs took {taken} of them\n"
         f"- {platform.system()}, Python {platform.python_version()}; {versions}\n"
     )
 

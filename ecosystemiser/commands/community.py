@@ -17,6 +17,7 @@ from ecosystemiser.options import RESULTS_DEFAULT, JsonOption, ResultsOption, ex
 from ecosystemiser.printing import Grid, as_json, note, number, show
 
 if TYPE_CHECKING:
+    from tasks.community.comparison import Comparison
     from tasks.community.cycle import Outcome
     from tasks.community.health import Health
 
@@ -29,6 +30,8 @@ community = typer.Typer(
         "ecosystemiser community health",
     ),
 )
+
+_MANY = 1_000
 
 ConfigOption = Annotated[
     Path | None,
@@ -194,6 +197,55 @@ def health(
         raise typer.Exit(FELL_SHORT)
 
 
+@community.command(
+    "compare",
+    epilog=examples(
+        "ecosystemiser community compare",
+        "ecosystemiser community compare --at 2026-06-21T00:00Z --ticks 96 --json",
+    ),
+)
+def compare(
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="The first quarter hour; the one that it is unless told."),
+    ] = None,
+    ticks: Annotated[
+        int,
+        typer.Option(
+            "--ticks", metavar="N", min=1, max=576, help="How many quarter hours; a day unless told."
+        ),
+    ] = 96,
+    input_: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="CSV", help="Households to take instead of the backend's users."),
+    ] = None,
+    config: ConfigOption = None,
+    results: ResultsOption = RESULTS_DEFAULT,
+    json: JsonOption = False,
+) -> None:
+    """Set what the community does by rules beside what would be cheapest for it. Nothing is recorded."""
+    from schema.community.households import read_households
+
+    moment = datetime.now(UTC) if at is None else _moment(at)
+    _require_simulation()
+    instead = None if input_ is None else read_households(input_)
+    with _plain_errors():
+        from schema.community.users import export
+        from tasks.community.comparison import compare as compared
+        from tasks.community.service import open_service
+
+        with open_service(results, config) as service:
+            job = service.job_at(moment, ticks)
+            households = export(service.backend, job.timestamp, instead, to_record=False).households
+        if not json and len(households) > _MANY:
+            note(f"{len(households):,} households, each with a plan of its own: this takes some minutes")
+        found = compared(households, job)
+    if json:
+        typer.echo(as_json(found.as_dict()))
+    else:
+        _print_comparison(found, job.timestamp)
+
+
 # -- what they share
 
 
@@ -250,6 +302,29 @@ def _columns(values: dict[str, float]) -> dict[str, list[Any]]:
         "energy": [name.removesuffix("_kwh").replace("_", " ") for name in values],
         "kWh": list(values.values()),
     }
+
+
+def _print_comparison(found: Comparison, begin: datetime) -> None:
+    both = (found.practice, found.optimum)
+    rows = {
+        "cost [€]": [conduct.cost_eur for conduct in both],
+        "import [kWh]": [conduct.import_kwh for conduct in both],
+        "export [kWh]": [conduct.export_kwh for conduct in both],
+        "shared [kWh]": [conduct.shared_kwh for conduct in both],
+        "stored at the end [kWh]": [conduct.stored_kwh for conduct in both],
+    }
+    columns: dict[str, list[Any]] = {
+        "": list(rows),
+        "by rules": [values[0] for values in rows.values()],
+        "cheapest": [values[1] for values in rows.values()],
+        "difference": [values[1] - values[0] for values in rows.values()],
+    }
+    show(
+        Grid(f"{found.households:,} households, {found.ticks} ticks from {begin:%Y-%m-%d %H:%M} UTC", columns)
+    )
+    typer.echo(
+        f"\nBoth generate {number(found.generation_kwh)} kWh and consume {number(found.consumption_kwh)} kWh."
+    )
 
 
 def _print_health(found: Health) -> None:

@@ -35,17 +35,23 @@ class Export:
     previous: datetime | None
 
 
-def export(backend: Backend, tick: datetime, instead: Sequence[Household] | None = None) -> Export:
+def export(
+    backend: Backend,
+    tick: datetime,
+    instead: Sequence[Household] | None = None,
+    *,
+    to_record: bool = True,
+) -> Export:
     """Users with panels, or other households instead, as they are before a tick.
 
     A tick that is filled in after later ones finds the batteries of their households at rest, since the levels
-    recorded after it stand.
+    recorded after it stand; not where nothing is `to_record`.
     """
     with backend.reading() as connection:
         households, left_out = (instead, []) if instead is not None else _with_panels(connection)
         previous = previous_tick(connection, tick)
         levels = _levels(connection, [h.user_id for h in households], tick, previous)
-        resting = _recorded_later(connection, tick)
+        resting = _recorded_later(connection, tick) if to_record else set()
     with_states = [with_state(h, levels.get(h.user_id), rests=h.user_id in resting) for h in households]
     return Export(with_states, left_out, previous)
 

@@ -30,7 +30,6 @@ from schema.community.results_files import Results, read_checksum
 from schema.community.rules import judge_file
 from schema.community.ticks import as_text, checksum_name, input_name, results_name, run_id_of
 from schema.community.users import Export, export
-from schema.community.weather import weather_factors
 from schema.errors import Finding
 from tasks.community.service import Service
 from tasks.community.transports import way_of
@@ -101,7 +100,7 @@ class TickCycle:
 
     def export(self) -> None:
         """Write the households as the tick finds them."""
-        self.job = self._job()
+        self.job = self.service.job_at(self.tick)
         instead = read_households(self.input_file) if self.input_file else None
         self.exported = export(self.service.backend, self.tick, instead)
         path = self.service.places.work / input_name(self.tick)
@@ -190,20 +189,6 @@ class TickCycle:
             self._warn(f"the failure could not be recorded: {another}")
 
     # -- what they share
-
-    def _job(self) -> Job:
-        settings = self.service.settings
-        factors = weather_factors(settings, self.service.config_folder, [self.tick])
-        return Job(
-            timestamp=self.tick,
-            weather_factors=factors,
-            seed=settings.seed,
-            site=settings.site,
-            battery_efficiency_fraction=settings.battery_efficiency_fraction,
-            dispatch=settings.dispatch,
-            look_ahead_ticks=settings.look_ahead_ticks,
-            prices=settings.prices,
-        )
 
     def _facts(self, way: Way | None) -> dict[str, Any]:
         left_out = {finding.found for finding in self.exported.left_out}

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from schema.community.backend import Backend
+from schema.community.job import Job
 from schema.community.records import Transfer, last_recorded, record_transfer
 from schema.community.settings import FILE_NAME, Settings, load_settings
 from schema.community.ticks import TICK, as_text, following, run_id_of, tick_of
+from schema.community.weather import weather_factors
 from tasks.community.journal import Journal
 from tasks.community.places import Places
 from tasks.community.webhook import post, webhook_address
@@ -62,6 +64,24 @@ class Service:
         count = (current - last) // TICK
         ticks = following(last + TICK, count)
         return Due(ticks) if count <= most + 1 else Due(ticks[:most], count - most)
+
+    def job_at(self, moment: datetime, ticks: int = 1) -> Job:
+        """What is to be simulated from the quarter hour of a moment on.
+
+        Raises:
+            InputError: the weather file says nothing of these ticks.
+        """
+        settings, begin = self.settings, tick_of(moment)
+        return Job(
+            timestamp=begin,
+            weather_factors=weather_factors(settings, self.config_folder, following(begin, ticks)),
+            seed=settings.seed,
+            site=settings.site,
+            battery_efficiency_fraction=settings.battery_efficiency_fraction,
+            dispatch=settings.dispatch,
+            look_ahead_ticks=settings.look_ahead_ticks,
+            prices=settings.prices,
+        )
 
     def tell(self, tick: datetime, event: str, status: str, **facts: Any) -> None:
         """Send news to the webhook, if there is one; what fails is logged."""

@@ -240,3 +240,19 @@ def test_a_service_that_is_killed_goes_on_where_it_was(here, environment, tmp_pa
     assert moments == [before + 900 * position for position in range(len(moments))]
     counts = rows(tmp_path / "results", "SELECT count(*) FROM energy_data GROUP BY timestamp")
     assert set(counts) == {(3,)}
+
+
+def test_practice_beside_the_optimum_records_nothing_and_leaves_no_battery_at_rest(here) -> None:
+    here("init", "--households", "3")
+    ended = here("compare", "--at", "2026-06-21T10:07Z", "--ticks", "2", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    told = json.loads(ended.out)
+    assert (told["households"], told["ticks"]) == (3, 2)
+    assert (told["practice"]["dispatch"], told["optimum"]["dispatch"]) == ("rule_based", "milp")
+    with closing(sqlite3.connect("results/community/backend.sqlite")) as connection:
+        assert connection.execute("SELECT count(*) FROM energy_data").fetchone() == (0,)
+    shown = here("compare", "--at", "2026-06-21T10:07Z", "--ticks", "2").out
+    assert "3 households, 2 ticks from 2026-06-21 10:00 UTC" in shown
+    assert "stored at the end" in shown
+    refused = here("compare", "--ticks", "577")
+    assert refused.status == 2

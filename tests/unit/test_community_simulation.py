@@ -19,6 +19,7 @@ from schema.community.job import Job, Prices, Site
 from schema.community.results_files import ENERGY_COLUMNS, MICRO, Results
 from schema.community.ticks import TICK, as_text, parse_tick, tick_of
 from tasks.community.battery import Limits, by_rules, settled
+from tasks.community.comparison import compare
 from tasks.community.simulation import simulate
 from tasks.community.surroundings import (
     HOURLY_SHAPE,
@@ -319,3 +320,34 @@ def test_with_prices_that_change_the_optimum_buys_when_it_is_cheap_and_its_balan
     for g, c, after, charge, discharge, imported, exported, _ in energies:
         assert g + imported + discharge == c + exported + charge
         assert 0 <= after <= 8 * MICRO
+
+
+# -- practice beside optimum
+
+
+def test_without_batteries_practice_and_optimum_are_the_same_and_can_be_added_up_by_hand() -> None:
+    house = Household(ALICE, panel_count=12, household_size=3)
+    job = Job(timestamp=NOON, ticks=4)
+    found = compare([house], job)
+    told = [e for _, e in sorted(rows([house], job).items())]
+    assert found.practice.import_kwh == sum(e[5] for e in told) / MICRO
+    assert found.practice.export_kwh == sum(e[6] for e in told) / MICRO
+    cost = found.practice.import_kwh * 0.30 - found.practice.export_kwh * 0.08
+    assert found.practice.cost_eur == pytest.approx(cost)
+    assert (found.saving_eur, found.households, found.ticks) == (0, 1, 4)
+    assert vars(found.optimum) == vars(found.practice) | {"dispatch": "milp"}
+
+
+def test_in_winter_the_optimum_saves_more_than_what_it_holds_less_is_worth() -> None:
+    prices = Prices(import_eur_per_kwh={0: 0.10, 7: 0.50}, export_eur_per_kwh=0.02)
+    found = compare(many(10), Job(timestamp=NOON.replace(month=1, hour=0), ticks=96, prices=prices))
+    less = max(0.0, found.practice.stored_kwh - found.optimum.stored_kwh)
+    assert found.saving_eur > 0.50 * less
+    for conduct in (found.practice, found.optimum):
+        assert conduct.shared_kwh <= min(conduct.import_kwh, conduct.export_kwh)
+
+
+def test_a_comparison_is_of_the_ticks_asked_for_however_far_the_optimum_looks_ahead() -> None:
+    short, long = (compare(many(5), Job(timestamp=NOON, ticks=8, look_ahead_ticks=n)) for n in (1, 96))
+    assert short.practice == long.practice
+    assert (short.ticks, short.consumption_kwh) == (long.ticks, long.consumption_kwh)
