@@ -16,6 +16,7 @@ help:
 	@echo "make test-all  the tests with the slow ones"
 	@echo "make test-peers  random systems beside PyPSA (in .venv-bench)"
 	@echo "make lint      style and types"
+	@echo "make docs      the site, from docs/ and the source, into site/"
 	@echo "make bench     measure beside peers and write docs/benchmarks*.md (in .venv-bench)"
 
 setup: $(VENV)/.ready
@@ -69,7 +70,9 @@ bench: .venv-bench/.ready
 	@touch $@
 
 docs: setup
-	$(BIN)/python docs/make_components.py
+	@$(BIN)/python docs/make_components.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in site/: open site/index.html, or, to search it too: $(BIN)/python -m http.server -d site"
 
 clean:
-	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Writes docs/components.md from the source: `python docs/make_components.py`."""
+"""Writes docs/components.md and docs/equations.md from the source: `python docs/make_components.py`."""
 
 import importlib
 import inspect
@@ -19,7 +19,7 @@ from schema.study import SolverSettings
 from schema.system import Economics, Horizon
 from solvers import components
 
-TARGET = Path(__file__).with_name("components.md")
+HERE = Path(__file__).parent
 HEAD = """# Components, profiles and settings
 
 Written from the source by `python docs/make_components.py`; a test holds it to it.
@@ -28,6 +28,24 @@ A number stands as such; where the table says *or profile*, `{profile: NAME}` na
 `profiles` (with `scale: 1.1` it is multiplied). Every component also takes `carriers`, such as `{electricity:
 electricity@house_2}`, where it sits at other nodes than its type's own.
 """
+EQUATIONS_HEAD = """# Equations of the solvers
+
+Written from the source by `python docs/make_components.py`; a test holds it to it. The components' own equations
+stand in [components.md](components.md#equations), what all of it means in [dispatch.md](dispatch.md).
+"""
+SOLVERS = {
+    "The model": "solvers.model",
+    "KPIs": "solvers.kpis",
+    "Annuities and purchases": "solvers.economics",
+    "Pairs that exclude each other": "solvers.pairs",
+    "Local cuts": "solvers.local_cuts",
+    "Windows": "solvers.windows",
+    "Rolling horizon": "solvers.rolling",
+    "Hybrid": "solvers.hybrid",
+    "The certified bound": "solvers.bounds",
+    "Sizing inside the dispatch": "solvers.sizing",
+    "Levels under rules": "solvers.rules.levels",
+}
 PROFILES = {
     "a number": profile_specs.Constant,
     "a file": profile_specs.FileProfile,
@@ -131,6 +149,18 @@ def _limit(limit: Any) -> str:
     )
 
 
+def equations() -> str:
+    """The page of what the solvers do with the components' equations."""
+    parts = [EQUATIONS_HEAD]
+    for title, module in SOLVERS.items():
+        parts += [
+            f"## {title}",
+            f"```text\n{inspect.cleandoc(importlib.import_module(module).__doc__ or '')}\n```",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
 if __name__ == "__main__":
-    TARGET.write_text(reference(), encoding="utf-8")
-    sys.stdout.write(f"{TARGET.name} is written\n")
+    for name, page in {"components.md": reference, "equations.md": equations}.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+        sys.stdout.write(f"{name} is written\n")

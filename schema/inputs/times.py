@@ -10,7 +10,9 @@ of a stated time zone, and then:
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,8 +139,18 @@ def _clock_change(
         found,
         "local times that exist, the doubled hour written twice in order of time, or UTC offsets",
         f"{table.place(row)}: {found} because clocks change{more}; write time stamps with their UTC offset "
-        "(2019-01-31T13:00+01:00), or say with `timezone` by which clock they are written, such as UTC",
+        "(2019-01-31T13:00+01:00), or say with `timezone` by which clock they are written, such as "
+        f"{_without_summer_time(local[row].year, timezone)}",
     )
+
+
+def _without_summer_time(year: int, timezone: str) -> str:
+    """The clock that a meter without summer time keeps, as a time zone, where it is off UTC by whole hours."""
+    zone = ZoneInfo(timezone)
+    offsets = [datetime(year, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
+    hours = min(offset for offset in offsets if offset is not None) / timedelta(hours=1)
+    named = f"Etc/GMT{-hours:+.0f}" if hours else "UTC"
+    return f"{named} (no summer time, all year)" if hours == round(hours) else "UTC"
 
 
 def grid_of(table: Table, times: pd.DatetimeIndex, steps: Steps, field: str) -> Grid:

@@ -58,6 +58,19 @@ def test_the_page_of_components_is_what_the_source_says(generator: ModuleType) -
     assert (ROOT / "docs" / "components.md").read_text(encoding="utf-8") == generator.reference()
 
 
+def test_the_page_of_equations_is_what_the_source_says(generator: ModuleType) -> None:
+    assert (ROOT / "docs" / "equations.md").read_text(encoding="utf-8") == generator.equations()
+
+
+def test_every_label_that_a_page_names_is_among_the_equations(generator: ModuleType) -> None:
+    labels = set(
+        re.findall(r"^ *\(([A-Z]\d+)\)", generator.reference() + generator.equations(), re.MULTILINE)
+    )
+    page = (ROOT / "docs" / "dispatch.md").read_text(encoding="utf-8")
+    named = {end for ends in re.findall(r"\b([A-Z]\d+)(?:–([A-Z]\d+))?\b", page) for end in ends if end}
+    assert named - {"B1", "O1"} <= labels
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_number_has_its_unit_in_its_name_and_in_its_docstring(model) -> None:
     for name in numeric_attributes(model):
