@@ -1,56 +1,78 @@
-"""What a study shows in the Prefect UI beside its runs: how far it is, its front, how outputs spread.
+"""A study's artifacts in the Prefect UI: made when there is something to show, changed in place from then on.
 
-These are pictures of a study, never its record: if Prefect cannot take one, a warning says so once and
-the study goes on.
+They are pictures of a study, never its record. Each costs one call to Prefect's server; where that fails, a
+warning says so once, the study goes on, and for a while nothing more is tried.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 logger = logging.getLogger(__name__)
 
+_SILENCE_SECONDS = 60.0
+"""How long a server that failed is left alone: one that is gone may keep each call waiting."""
 
-class ProgressArtifact:
-    """A study's progress bar in the UI; make it and update it from within the flow."""
+
+class Artifacts:
+    """One study's artifacts; make it and use it from within the flow."""
 
     def __init__(self, study_id: str) -> None:
+        self._study_id = study_id
+        self._made: dict[str, UUID] = {}
+        self._silent_until = 0.0
+        self._told: set[str] = set()
+
+    def progress(self, percent: float, told: str) -> None:
+        """Show how far the study is [0-100], and in words."""
         from prefect.artifacts import create_progress_artifact
 
-        self._id: UUID | None = _attempt(
-            "progress",
-            lambda: create_progress_artifact(0.0, key=_key(study_id, "progress"), description=study_id),
-        )
+        value = min(max(float(percent), 0.0), 100.0)
+        self._show("progress", value, told, lambda **names: create_progress_artifact(value, **names))
 
-    def update(self, percent: float) -> None:
-        """Show this many per cent; after a failure nothing more is tried."""
-        from prefect.artifacts import update_progress_artifact
+    def table(self, what: str, rows: Sequence[Mapping[str, Any]], told: str) -> None:
+        """Show rows of values as JSON knows them."""
+        from prefect.artifacts import create_table_artifact
 
-        if artifact_id := self._id:
-            self._id = _attempt("progress", lambda: update_progress_artifact(artifact_id, float(percent)))
+        table = [dict(row) for row in rows]
+        data = json.dumps(table)
+        self._show(what, data, told, lambda **names: create_table_artifact(table, **names))
+
+    def markdown(self, what: str, text: str, told: str) -> None:
+        """Show a text, perhaps with a picture in it."""
+        from prefect.artifacts import create_markdown_artifact
+
+        self._show(what, text, told, lambda **names: create_markdown_artifact(text, **names))
+
+    def _show(self, what: str, data: Any, told: str, create: Callable[..., Any]) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            if what in self._made:
+                _change(self._made[what], data, told)
+            else:
+                self._made[what] = create(key=key_of(self._study_id, what), description=told)
+        except Exception as error:  # noqa: BLE001 - whatever befalls a picture must not sink the study
+            self._silent_until = time.monotonic() + _SILENCE_SECONDS
+            if what not in self._told:
+                self._told.add(what)
+                logger.warning("The %s cannot be shown in the Prefect UI: %s", what, error)
 
 
-def table_artifact(study_id: str, what: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Show rows as a table: a front, or how outputs spread; with values as JSON knows them."""
-    from prefect.artifacts import create_table_artifact
+def _change(artifact_id: UUID, data: Any, told: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import ArtifactUpdate
 
-    table = [dict(row) for row in rows]
-    description = f"{study_id}: {what}, {len(rows)} row{'s' if len(rows) != 1 else ''}"
-    _attempt(what, lambda: create_table_artifact(table, key=_key(study_id, what), description=description))
-
-
-def _attempt(what: str, make: Callable[[], Any]) -> Any:
-    try:
-        return make()
-    except Exception as error:  # noqa: BLE001 - whatever befalls a picture must not sink the study
-        logger.warning("The %s cannot be shown in the Prefect UI: %s", what, error)
-        return None
+    with get_client(sync_client=True) as client:
+        client.update_artifact(artifact_id, ArtifactUpdate(data=data, description=told))
 
 
-def _key(study_id: str, what: str) -> str:
+def key_of(study_id: str, what: str) -> str:
     """Prefect takes small letters, digits and dashes."""
     return f"{re.sub('[^a-z0-9]+', '-', study_id.lower()).strip('-')}-{what}"

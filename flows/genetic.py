@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.under_way import FINISHED_BEFORE, RESULTS, Step, UnderWay, study_name, under_way
 from schema.store.records import Generation
@@ -29,7 +29,7 @@ def genetic_study(
     runner: Runner = "processes",
     resume: bool = True,
     retry_failed: bool = False,
-) -> str:
+) -> State[str] | str:
     """Seek the trade-off between a study's objectives.
 
     Args:
@@ -41,7 +41,7 @@ def genetic_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
 
     Raises:
         InputError: the study is not valid, or its id is taken.
@@ -75,9 +75,8 @@ def genetic_study(
             convergence.take_in(late)
         run.record.front(convergence)
         keep = convergence.front if asked.timeseries == "front" else []
-        status = run.finish(series_of=[scored.design for scored in keep])
-        run.show_front(convergence.front)
-        return status
+        run.telling.page.front(convergence.front)
+        return run.finish(series_of=[scored.design for scored in keep])
 
 
 def evolve(
@@ -97,8 +96,10 @@ def evolve(
     if is_known:
         told = replace(told, generation_time_seconds=run.begun.generations[step.number])
     run.tally.best, run.tally.hypervolume = convergence.best, convergence.hypervolume
+    run.tally.report(step.number, step.of, step.unit)
     if not is_known:
         run.record.generation(told)
         run.show_progress(100.0 * step.number / step.of)
-    run.tally.report(step.number, step.of, step.unit)
+        run.telling.step_finished()
+        run.telling.page.front_so_far(convergence.front)
     return told

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 
-from flows.artifacts import table_artifact
 from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
 from schema.studies import MonteCarloStudy
 from tasks.monte_carlo import MonteCarlo
@@ -22,7 +21,7 @@ def monte_carlo_study(
     runner: Runner = "processes",
     resume: bool = True,
     retry_failed: bool = False,
-) -> str:
+) -> State[str] | str:
     """Put a design, or a whole front, through what is uncertain.
 
     Args:
@@ -34,7 +33,7 @@ def monte_carlo_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
 
     Raises:
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
@@ -56,10 +55,11 @@ def monte_carlo_study(
             step = Step(len(samples.rounds) + 1, samples.most_rounds, "round")
             samples.tell(run.evaluate(designs, step, keep_series=run.asked.timeseries == "all"))
             run.show_progress(run.tally.percent)
+            run.telling.step_finished()
         found = samples.analyses()
         run.record.analyses(found)
         spreads = [asdict(one.uncertainty) for one in found if one.uncertainty is not None]
         shown = [{name: value for name, value in row.items() if name != "metadata"} for row in spreads]
-        table_artifact(run.study_id, "uncertainty", shown)
+        run.telling.page.rows("uncertainty", shown)
         run.record.tell(**samples.summary())
         return run.finish()

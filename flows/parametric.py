@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
 from schema.studies import ParametricStudy
@@ -21,7 +21,7 @@ def parametric_study(
     runner: Runner = "processes",
     resume: bool = True,
     retry_failed: bool = False,
-) -> str:
+) -> State[str] | str:
     """Try values one beside the other.
 
     Args:
@@ -33,7 +33,7 @@ def parametric_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
 
     Raises:
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
@@ -56,6 +56,7 @@ def parametric_study(
         convergence.take_in(answers)
         run.record.front(convergence)
         run.record.analyses(analyses(run.asked, answers))
-        run.show_front(convergence.front)
+        run.telling.step_finished()
+        run.telling.page.front(convergence.front)
         keep = convergence.front if run.asked.timeseries == "front" else []
         return run.finish(series_of=[scored.design for scored in keep])

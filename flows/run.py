@@ -67,18 +67,16 @@ def run_study(
             return RunOutcome(study_id, row["status"], was_finished=True)
         bases_of(store, loaded)
     with prefect_session() as session:
+        from prefect.exceptions import FailedRun
         from prefect.task_runners import ThreadPoolTaskRunner
 
         threads: Any = ThreadPoolTaskRunner(max_workers=workers)
         flow = _flow_of(loaded.study).with_options(task_runner=threads)
-        status = flow(
-            path,
-            results,
-            workers=workers,
-            runner=runner,
-            resume=resume or retry_failed,
-            retry_failed=retry_failed,
-        )
+        how = {"workers": workers, "runner": runner, "retry_failed": retry_failed}
+        try:
+            status = flow(path, results, resume=resume or retry_failed, **how)
+        except FailedRun:
+            status = "failed"  # as the record says: the study ran and found nothing
     return RunOutcome(study_id, str(status), was_finished=False, notice=session.notice)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import State, flow
 
 from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
 from schema.studies import SingleStudy
@@ -20,7 +20,7 @@ def single_study(
     runner: Runner = "threads",
     resume: bool = True,
     retry_failed: bool = False,
-) -> str:
+) -> State[str] | str:
     """Dispatch one design and record it.
 
     Args:
@@ -32,7 +32,7 @@ def single_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
 
     Raises:
         InputError: the study is not valid, its id is taken, or the design that it names is not there.

@@ -12,14 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
-from prefect import unmapped
+from prefect import State, unmapped
 from prefect.futures import as_completed
 from prefect.runtime import flow_run
 
-from flows.artifacts import ProgressArtifact, table_artifact
+from flows.earlier_runs import take_over
 from flows.retries import tried_again
+from flows.scheduled import as_scheduled, scheduled_id
+from flows.telling import Telling, state_of
 from schema.base import Value
 from schema.errors import Finding, InputError
 from schema.loading import LoadedStudy, load_study
@@ -49,7 +51,7 @@ def study_name() -> str:
     """The study's id as the flow run's name."""
     path = Path(flow_run.parameters["study"])
     try:
-        return str(read_yaml(path)[0].get("study", path.stem))
+        return scheduled_id(str(read_yaml(path)[0].get("study", path.stem)))
     except InputError:
         return path.stem
 
@@ -91,7 +93,7 @@ class UnderWay(Generic[S]):
     begun: Begun
     pool: Workers
     workers: int
-    artifact: ProgressArtifact
+    telling: Telling
     numbers: int = 0
     infeasible: Design | None = field(default=None)
 
@@ -127,6 +129,7 @@ class UnderWay(Generic[S]):
                 scored |= {judged.design.number: judged for judged in settled}
                 self.tally.count(results)
                 self.tally.report(step.number, step.of, step.unit)
+                self.telling.failed(results)
             if start + BATCH < len(missing):
                 self.show_progress(self.tally.percent)
         answers = [scored[design.number] for design in designs]
@@ -144,7 +147,7 @@ class UnderWay(Generic[S]):
             chunks,
             unmapped(self.pool),
             study_id=unmapped(self.study_id),
-            label=[f"{what}, {chunk[0].number} to {chunk[-1].number}" for chunk in chunks],
+            label=[f"{what}, {_numbers(chunk)}" for chunk in chunks],
             keep_series=unmapped(keep_series),
         )
         by_future = dict(zip(futures, chunks, strict=True))
@@ -152,7 +155,7 @@ class UnderWay(Generic[S]):
         for future in as_completed(list(futures)):
             future.wait()  # before, its state is what the server has heard of it so far
             if future.state.is_completed():
-                results = future.result()
+                results = cast("list[Result]", future.result())
             else:
                 # A design that fails is a result. A task that fails is nobody's but ours: without it, then.
                 logger.warning(
@@ -179,28 +182,28 @@ class UnderWay(Generic[S]):
             for results in self._solve(designs, "failures", keep_series=keep_series):
                 late += self.record.settle_late(generation, results)
                 self.tally.count_late(results)
+                self.telling.failed(results)
         return late
 
     def show_progress(self, percent: float) -> None:
         """Record how far the study is [0-100], and show it in the Prefect UI."""
         self.record.progress(percent)
-        self.artifact.update(percent)
+        self.telling.progress(percent)
 
-    def show_front(self, front: Sequence[Scored]) -> None:
-        """Show designs that none dominates in the Prefect UI."""
-        table_artifact(self.study_id, "front", [_shown(self.study_id, scored) for scored in front])
-
-    def finish(self, series_of: Sequence[Design] = ()) -> FinalStatus:
-        """Write the time series of some designs and settle the study."""
+    def finish(self, series_of: Sequence[Design] = ()) -> State[str]:
+        """Write the time series of some designs and settle the study; the state of its flow run."""
         results: list[Result] = []
         # Solved once more: keeping every evaluation's series would fill the disk.
-        for chunk in self._solve(series_of, "front", keep_series=True):
+        for chunk in self._solve(series_of, "time series of the front", keep_series=True):
             results += chunk
         status: FinalStatus = "completed" if self.tally.solved else "failed"
+        reasons: Sequence[str] = ()
         if status == "failed" and self.infeasible is not None:
-            self.record.tell(reason=list(explain_infeasible(self.infeasible, self.pool, self.study_id)))
+            reasons = explain_infeasible(self.infeasible, self.pool, self.study_id)
+            self.record.tell(reason=list(reasons))
         self.record.finish(status, files_by_run(self.study_id, results), self.tally.seconds)
-        return status
+        self.telling.ended(status)
+        return state_of(status, self.tally.last, reasons)
 
 
 @contextmanager
@@ -224,7 +227,7 @@ def under_way(
             design that it names.
         StudyAliveError: another process is running it.
     """
-    loaded = load_study(study)
+    loaded = as_scheduled(load_study(study))
     asked = loaded.study
     if not isinstance(asked, kind):
         message = (
@@ -234,6 +237,7 @@ def under_way(
     with Store.open(results) as store, store.claim(asked.study):
         bases = bases_of(store, loaded)
         begun = begin(store, loaded, resume=resume, retry_failed=retry_failed, bases=bases)
+        take_over(store, asked.study)
         if begun.finished:
             yield None
             return
@@ -249,21 +253,23 @@ def under_way(
         with workers_for(runner, assignment, workers) as pool:
             record = StudyRecord(store, loaded)
             tally = Tally(asked.study, asked.planned * len(bases))
-            artifact = ProgressArtifact(asked.study)
+            telling = Telling(asked, results, tally)
+            telling.started(len(begun.known))
             try:
-                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, workers, artifact)
+                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, workers, telling)
             except BaseException as error:
-                record.abandon("failed" if isinstance(error, Exception) else "cancelled", tally.seconds)
+                status: FinalStatus = "failed" if isinstance(error, Exception) else "cancelled"
+                record.abandon(status, tally.seconds)
+                telling.ended(status, f"{type(error).__name__}: {error}")
                 raise
 
 
-def _shown(study_id: str, scored: Scored) -> dict[str, Any]:
-    values = {
-        name: value if isinstance(value, str) else round(value, 3)
-        for name, value in scored.design.values.items()
-    }
-    objectives = {name: round(value, 2) for name, value in scored.objectives.items()}
-    return {"run_id": run_id(study_id, scored.design), **values, **objectives}
+def _numbers(chunk: Sequence[Design]) -> str:
+    """Which evaluations these are: `4 to 7` in a row, else `4 and 3 more`."""
+    first, last, count = chunk[0].number, chunk[-1].number, len(chunk)
+    if count == 1:
+        return str(first)
+    return f"{first} to {last}" if last - first == count - 1 else f"{first} and {count - 1} more"
 
 
 def _require_written(study_id: str, results: Sequence[Result]) -> None:

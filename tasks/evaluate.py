@@ -204,7 +204,11 @@ def _reason(error: Exception) -> str:
     """What went wrong, in one line; for a design that cannot be, which of its numbers."""
     if not isinstance(error, ValidationError):
         return f"{type(error).__name__}: {error}"
-    wrong = [f"{'.'.join(map(str, e['loc']))} = {e['input']}: {e['msg']}" for e in error.errors()]
+    # What is wrong with a component as a whole is told without all that it holds.
+    wrong = [
+        f"{'.'.join(map(str, e['loc']))} = {e['input']}: {e['msg']}" if e["loc"] else e["msg"]
+        for e in error.errors()
+    ]
     return f"not a valid design: {'; '.join(wrong)}"
 
 

@@ -72,6 +72,7 @@ class Tally:
     Attributes:
         best: best value of each objective, where the study seeks any.
         hypervolume: of the front so far, where there is one.
+        last: what the listeners were told last.
     """
 
     def __init__(self, study_id: str, planned: int) -> None:
@@ -82,6 +83,7 @@ class Tally:
         self.seconds_per_evaluation: float | None = None
         self.best: dict[str, float] = {}
         self.hypervolume: float | None = None
+        self.last: Progress | None = None
 
     @property
     def seconds(self) -> float:
@@ -96,6 +98,11 @@ class Tally:
     def percent(self) -> float:
         """How much of what is planned is settled [0-100]."""
         return 100.0 * sum(self._counts.values()) / max(self.planned, 1)
+
+    @property
+    def is_through(self) -> bool:
+        """Whether all that is planned is settled."""
+        return sum(self._counts.values()) >= self.planned
 
     def take_up(self, known: Iterable[Scored]) -> None:
         """Count evaluations that were settled before an interruption."""
@@ -119,18 +126,17 @@ class Tally:
 
     def report(self, step: int, steps: int, unit: str) -> None:
         """Tell the listeners."""
-        report(
-            Progress(
-                study_id=self._study_id,
-                step=step,
-                steps=steps,
-                unit=unit,
-                evaluations=sum(self._counts.values()),
-                planned=self.planned,
-                failed=self._counts["failed"],
-                infeasible=self._counts["infeasible"],
-                seconds=self.seconds,
-                best=self.best,
-                hypervolume=self.hypervolume,
-            )
+        self.last = Progress(
+            study_id=self._study_id,
+            step=step,
+            steps=steps,
+            unit=unit,
+            evaluations=sum(self._counts.values()),
+            planned=self.planned,
+            failed=self._counts["failed"],
+            infeasible=self._counts["infeasible"],
+            seconds=self.seconds,
+            best=self.best,
+            hypervolume=self.hypervolume,
         )
+        report(self.last)

@@ -166,6 +166,7 @@ def record(results, *, without=()):
             if table == "studies":
                 row["metadata_json"] = json.loads(row["metadata_json"])
                 row["metadata_json"].pop("study_path")
+                row["metadata_json"].pop("flow_runs")
     return tables
 
 
@@ -509,7 +510,8 @@ def test_prefect_shows_the_study_by_its_name_with_its_progress_and_its_front(pre
         assert flow_run.name == "Small_front"
         assert flow_run.state.is_completed()
         tasks = wait_for_tasks(client, FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])))
-        key = ArtifactFilterKey(any_=["small-front-progress", "small-front-front"])
+        shown = ("progress", "front", "front-picture", "report")
+        key = ArtifactFilterKey(any_=[f"small-front-{what}" for what in shown])
         artifacts = {
             a.key: a
             for a in client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
@@ -519,11 +521,16 @@ def test_prefect_shows_the_study_by_its_name_with_its_progress_and_its_front(pre
     assert any(t.name.endswith(f"to {EVALUATIONS - 1}") for t in evaluations)
     assert all(t.name.startswith("Small_front ") and t.state.is_completed() for t in tasks)
     assert artifacts["small-front-progress"].data == 100.0
+    assert "generation 4 of 4, 32 of 32 evaluations" in artifacts["small-front-progress"].description
     table = json.loads(artifacts["small-front-front"].data)
     assert [row["run_id"] for row in table] == [
         row["run_id"] for row in queries.pareto_front(store.connection, "Small_front")
     ]
-    assert {"pv.capacity_kw", "total_cost", "total_co2"} <= table[0].keys()
+    assert {"pv.capacity_kw", "total_cost [€]", "total_co2 [kg]"} <= table[0].keys()
+    picture = artifacts["small-front-front-picture"].data
+    assert "](data:image/svg+xml;base64," in picture
+    assert len(picture) < 20_000
+    assert "ecosystemiser report Small_front --results" in artifacts["small-front-report"].data
 
 
 def wait_for_tasks(client, flow_runs):

@@ -181,6 +181,9 @@ def record(results):
     for row in tables["simulation_runs"]:
         # That a run was begun before and broken off stays on record.
         row["metadata_json"] = {k: v for k, v in json.loads(row["metadata_json"]).items() if k != "attempts"}
+    for row in tables["studies"]:
+        # So do the flow runs that were at it.
+        row["metadata_json"] = {k: v for k, v in json.loads(row["metadata_json"]).items() if k != "flow_runs"}
     return tables
 
 

@@ -26,7 +26,7 @@ import json, sys
 from flows.session import prefect_session
 
 with prefect_session() as session:
-    from flows.artifacts import ProgressArtifact, table_artifact
+    from flows.artifacts import Artifacts
     from prefect import flow, get_run_logger, task
     from prefect.cache_policies import NO_CACHE
     from prefect.futures import wait
@@ -39,10 +39,11 @@ with prefect_session() as session:
     @flow(name=sys.argv[1], task_runner=ThreadPoolTaskRunner(max_workers=2))
     def study(tasks):
         get_run_logger().info("%d evaluations", tasks)
-        progress = ProgressArtifact("House_front")
+        shown = Artifacts("House_front")
+        shown.progress(0, "getting ready")
         wait(evaluate.map(range(tasks)))
-        progress.update(100)
-        table_artifact("House_front", "front", [{"pv": 3.5, "total_cost": 1200.0}])
+        shown.progress(100, "done")
+        shown.table("front", [{"pv": 3.5, "total_cost": 1200.0}], "one design")
 
     study(int(sys.argv[2]))
 """
@@ -267,8 +268,8 @@ def test_warnings_of_a_flow_reach_the_screen_and_tracebacks_do_not(home: Home, s
 
 def test_a_progress_that_prefect_cannot_take_is_told_once(tmp_path: Path) -> None:
     script = (
-        "import prefect.main\nfrom flows.artifacts import ProgressArtifact\n"
-        "progress = ProgressArtifact('house')\nprogress.update(50)\nprogress.update(100)"
+        "import prefect.main\nfrom flows.artifacts import Artifacts\n"
+        "shown = Artifacts('house')\nshown.progress(50, 'half')\nshown.progress(100, 'done')"
     )
     dead = f"http://127.0.0.1:{free_port()}/api"
     _, err = Home(tmp_path / "prefect").run(script, PREFECT_API_URL=dead)
