@@ -65,4 +65,4 @@ def test_every_dependency_has_its_reason_and_is_pinned() -> None:
     assert len(dependencies) > 30
     assert [name for name, rest in dependencies.items() if "#" not in rest] == []
     # What only a cloud can test is not installed for the tests.
-    assert [name for name in dependencies if f"\n{name}==" not in "\n" + pinned] == ["gcsfs"]
+    assert [name for name in dependencies if f"\n{name}==" not in "\n" + pinned] == ["gdrive-fsspec"]
