@@ -15,6 +15,7 @@ from ecosystemiser.commands import (
     init,
     query,
     replay,
+    report,
     run,
     serve,
     solve,
@@ -74,6 +75,7 @@ validate.register(app)
 query.register(app)
 studies.register(app)
 replay.register(app)
+report.register(app)
 community.register(app)
 db.register(app)
 serve.register(app)

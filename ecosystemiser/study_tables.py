@@ -41,6 +41,7 @@ def print_study(found: StudyResults) -> None:
     typer.echo("Next:")
     for line in _NEXT[found.kind]:
         typer.echo(f"  ecosystemiser query {line.format(found.study_id)}{where}")
+    typer.echo(f"  ecosystemiser report {found.study_id}{where}")
 
 
 _NEXT = {

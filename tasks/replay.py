@@ -97,7 +97,7 @@ def solve_again(store: Store, run_id: str) -> Replay:
 def _solved(store: Store, run_id: str) -> tuple[Replay, Assignment, Design]:
     row = queries.evaluation(store.connection, run_id)
     study = queries.required_study(store.connection, row["study_id"])
-    assignment = _assignment(store, study, run_id)
+    assignment = assignment_of(store, study)
     design = Design(row["evaluation_number"], row["parameters"])
     dispatch = Dispatcher(assignment.system, assignment.series, assignment.solver).dispatch(design.values)
     made_with, today = study["metadata_json"].get("versions", {}), versions()
@@ -116,12 +116,17 @@ def _recorded_kpis(store: Store, run_id: str) -> dict[str, float]:
     return {name: run[name] for name in KPI_COLUMNS if run.get(name) is not None}
 
 
-def _assignment(store: Store, study: Row, run_id: str) -> Assignment:
+def assignment_of(store: Store, study: Row) -> Assignment:
+    """All that it takes to dispatch designs of a recorded study again.
+
+    Raises:
+        InputError: nothing is left to dispatch them from.
+    """
     content = study["metadata_json"].get("content", {})
     system_hash = content.get("system_hash")
     if system_hash is None:
         message = f"{study['study_id']} was recorded without its system: it cannot be solved again"
-        raise InputError(Finding("", "RUN_ID", run_id, "a run of a study of this program", message))
+        raise InputError(Finding("", "", study["study_id"], "a study of this program", message))
     found = _from_file(study, system_hash) or _from_kept_run(store, study, system_hash)
     if found is None:
         file = study["base_system_config_path"]

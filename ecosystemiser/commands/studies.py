@@ -148,7 +148,8 @@ def delete(
     results: ResultsOption = RESULTS_DEFAULT,
     json: JsonOption = False,
 ) -> None:
-    """Delete a study with its evaluations, time series and pictures."""
+    """Delete a study with its evaluations, time series, pictures and report."""
+    from ecosystemiser.reporting.files import usual_file
     from ecosystemiser.results import opened, picture_folder
     from schema.errors import Finding, InputError
     from schema.store import queries
@@ -164,6 +165,7 @@ def delete(
     with Store.open(results) as store:
         store.delete_study(study_id)
     shutil.rmtree(picture_folder(results, study_id), ignore_errors=True)
+    usual_file(results, study_id).unlink(missing_ok=True)
     if json:
         typer.echo(as_json({"deleted": study_id, "evaluations": count}))
         return

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -65,10 +65,18 @@ def write(picture: Picture, file: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    metadata: dict[str, Any] = {"Date": None} if file.suffix.lower() == ".svg" else {}
+    if file.suffix.lower() == ".svg":
+        with file.open("wb") as stream:
+            write_svg(picture, stream)
+    else:
+        figure(picture).savefig(file, dpi=_DPI)
+
+
+def write_svg(picture: Picture, stream: IO[bytes]) -> None:
+    """Write it as SVG."""
     # Without a date and with ids that are not random; text as text, to be searched and read aloud.
     with rc_context({"svg.hashsalt": "ecosystemiser", "svg.fonttype": "none"}):
-        figure(picture).savefig(file, dpi=_DPI, metadata=metadata)
+        figure(picture).savefig(stream, format="svg", metadata={"Date": None})
 
 
 def _head(made: Figure, picture: Picture) -> None:

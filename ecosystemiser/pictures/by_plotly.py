@@ -93,7 +93,7 @@ def _margins(picture: Picture) -> dict[str, int]:
     """Room for the title and its detail above [pixel]."""
     head = 56 + 22 * len(picture.below.splitlines())
     if isinstance(picture.content, Parallel) and picture.space is None:
-        return {"l": 90, "r": 60, "t": head + 60, "b": 90}
+        return {"l": 90, "r": 110, "t": head + 60, "b": 90}
     return {"l": 80, "r": 40, "t": head, "b": 60}
 
 

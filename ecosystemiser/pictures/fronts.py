@@ -102,7 +102,7 @@ def _panel(
                 GREY,
                 size=3.5,
                 faint=True,
-                tips=[tip(row) for row in others],
+                tips=[tip(row, whole=False) for row in others],
                 ids=_ids(others),
             )
         )
@@ -133,9 +133,9 @@ def _panel(
     )
 
 
-def tip(row: Row) -> str:
-    """What is told of a design: its id, its objectives, its numbers."""
-    numbers = {**(row.get("objectives") or {}), **(row.get("parameters") or {})}
+def tip(row: Row, *, whole: bool = True) -> str:
+    """What is told of a design: its id, its objectives, and of a `whole` one its numbers."""
+    numbers = {**(row.get("objectives") or {}), **((row.get("parameters") or {}) if whole else {})}
     lines = [f"{name}: {told(value, name)}" for name, value in numbers.items()]
     return "\n".join([str(row.get("run_id", "")), *lines]).strip()
 

@@ -23,9 +23,14 @@ _SHOWN_BEHIND = 3_000
 
 
 def front(
-    store: Store, study_id: str, generation: int | None = None, *, colour: str | None = None
+    store: Store,
+    study_id: str,
+    generation: int | None = None,
+    *,
+    colour: str | None = None,
+    behind: int = _SHOWN_BEHIND,
 ) -> Picture | None:
-    """The front; `colour` is any KPI or parameter.
+    """The front; `colour` is any KPI or parameter, `behind` how many dominated designs are shown.
 
     Raises:
         InputError: nothing of the front's designs has that name.
@@ -36,7 +41,7 @@ def front(
     if not rows or len(objectives) < 2 or study["study_type"] == "single":
         return None
     known = {row["run_id"] for row in rows}
-    behind = best_designs(store.connection, study_ids=[study_id], n=_SHOWN_BEHIND)
+    best = best_designs(store.connection, study_ids=[study_id], n=behind)
     when = "" if generation is None else f" after generation {generation}"
     names = [words(name) for name in objectives]
     versus = " against ".join(names) if len(names) == 2 else ", ".join(names)
@@ -44,7 +49,7 @@ def front(
         rows,
         objectives,
         title=f"{study_id}: {versus}{when}",
-        others=[row for row in behind if row["run_id"] not in known] if generation is None else [],
+        others=[row for row in best if row["run_id"] not in known] if generation is None else [],
         knee=knee_of(rows, objectives),
         colour=_checked(rows, colour) or _usual_colour(objectives),
     )
