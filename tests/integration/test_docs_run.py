@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 from contextlib import chdir
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from typer.testing import CliRunner
 
 from ecosystemiser.cli import app
@@ -34,10 +36,17 @@ SHORT = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def server():
-    """One Prefect server for all pages."""
-    with prefect_session():
-        yield
+def server(tmp_path_factory):
+    """One Prefect server for all pages, in a home of its own."""
+    home = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PREFECT_API_URL", raising=False)
+        patch.setenv("PREFECT_HOME", str(home))
+        with (
+            temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
+            prefect_session(),
+        ):
+            yield
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -51,6 +60,20 @@ def test_a_page_can_be_followed(page, tmp_path, monkeypatch):
             elif kind == "sh":
                 followed += sum(typed(line) for line in text.splitlines())
     assert followed >= 3
+
+
+def test_the_snippets_of_the_python_page_run_one_after_the_other(tmp_path):
+    shutil.copytree(ROOT / "examples" / "house", tmp_path / "house")
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    names = {}
+    with chdir(tmp_path / "house"):
+        for number, (kind, snippet) in enumerate(BLOCK.findall(page), 1):
+            assert kind == "python"
+            exec(compile(snippet, f"docs/python.md, snippet {number}", "exec"), names)
+    assert names["study"].status == "completed"
+    assert list(names["hours"].columns) == ["grid.import_kw", "battery.level_kwh"]
+    assert len(names["hours"]) == 168
+    assert (tmp_path / "house" / "sweep.png").exists()
 
 
 def write(text):

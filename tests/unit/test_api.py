@@ -1,12 +1,9 @@
-"""The Python API: light to import, typed, and what docs/python.md shows of it runs."""
+"""The Python API: light to import, in frames, with the findings of the command line."""
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 import sys
-from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
@@ -182,21 +179,6 @@ def test_pictures_are_figures(results, tmp_path):
 
 
 # -- the page
-
-
-@pytest.mark.integration
-def test_what_the_page_shows_runs_as_it_stands(tmp_path, monkeypatch):
-    shutil.copytree(ROOT / "examples" / "house", tmp_path / "house")
-    snippets = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    names: dict[str, object] = {}
-    with chdir(tmp_path / "house"):
-        for number, snippet in enumerate(snippets):
-            exec(compile(snippet, f"docs/python.md, snippet {number + 1}", "exec"), names)
-    study, flows = names["study"], names["hours"]
-    assert study.status == "completed"
-    assert list(flows.columns) == ["grid.import_kw", "battery.level_kwh"]
-    assert flows.shape[0] == 168
-    assert (tmp_path / "house" / "sweep.png").exists()
 
 
 def test_the_page_names_every_question_and_picture():

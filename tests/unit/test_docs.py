@@ -59,7 +59,8 @@ def blocks_of(page):
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-YAML = [block for block in BLOCKS if block.kind == "yaml"]
+# What docs/extending.md shows is valid with its changes only: tests/integration/test_docs_extending.py.
+YAML = [block for block in BLOCKS if block.kind == "yaml" and block.page != "docs/extending.md"]
 
 
 def test_every_block_is_of_a_kind_that_is_checked_here_or_elsewhere():
