@@ -49,7 +49,8 @@ def run(
     results: PathLike | None = None,
     *,
     workers: int | None = None,
-    runner: Literal["threads", "processes"] = "threads",
+    runner: Literal["threads", "processes", "dask"] = "threads",
+    dask_address: str | None = None,
     resume: bool = False,
     retry_failed: bool = False,
     quiet: bool = False,
@@ -59,9 +60,11 @@ def run(
     Args:
         study: the study's file.
         results: the results folder, made if there is none; as in `open` unless told.
-        workers: evaluations at once; one a core unless told.
+        workers: evaluations at once; unless told one a core, or as many as the Dask cluster has.
         runner: what evaluates designs side by side. `processes` are quicker where a dispatch takes less than a
-            second; a script must then call this under `if __name__ == "__main__":`.
+            second; a script must then call this under `if __name__ == "__main__":`, and with `dask` too where no
+            cluster is named.
+        dask_address: the scheduler of a Dask cluster, `tls://HOST:8786`.
         resume: go on with a study that was interrupted.
         retry_failed: evaluate again what failed.
         quiet: show no progress.
@@ -70,10 +73,11 @@ def run(
         The study; its `status` is `completed` or `failed`.
 
     Raises:
-        InputError: the study is not valid, its id is taken, or it was interrupted and `resume` is not set.
+        InputError: the study is not valid, its id is taken, it was interrupted and `resume` is not set, or the
+            Dask cluster cannot be used.
+        WorkersError: there is nobody to evaluate.
         StudyAliveError: another process is running it.
     """
-    from ecosystemiser.commands.run import cores
     from ecosystemiser.progress import shown
     from flows.run import run_study
     from tasks.progress import listening
@@ -83,8 +87,9 @@ def run(
         outcome = run_study(
             Path(study),
             folder,
-            workers=workers or cores(),
+            workers=workers,
             runner=runner,
+            dask_address=dask_address,
             resume=resume,
             retry_failed=retry_failed,
         )

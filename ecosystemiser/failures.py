@@ -84,6 +84,7 @@ def status_of(work: Callable[[], Any]) -> int:
 def _status_of_error(error: Exception) -> int:
     from flows.session import ServerError
     from schema.store.errors import StoreError, StudyAliveError
+    from tasks.workers import WorkersError
 
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
@@ -96,7 +97,7 @@ def _status_of_error(error: Exception) -> int:
     if isinstance(error, StudyAliveError):
         _tell(f"Error: {error}")
         return WRONG_INPUT
-    if isinstance(error, StoreError | ServerError):
+    if isinstance(error, StoreError | ServerError | WorkersError):
         _tell(f"Error: {error}")
         return FELL_SHORT
     if isinstance(error, OSError) and error.strerror:

@@ -17,8 +17,9 @@ from tasks.workers import Runner
 def parametric_study(
     study: Path,
     results: Path = RESULTS,
-    workers: int = 2,
+    workers: int | None = None,
     runner: Runner = "processes",
+    dask_address: str | None = None,
     resume: bool = True,
     retry_failed: bool = False,
 ) -> State[str] | str:
@@ -27,8 +28,9 @@ def parametric_study(
     Args:
         study: the study's file.
         results: the results folder; what ECOSYSTEMISER_RESULTS names unless told, else `results`.
-        workers: how many evaluate at once.
-        runner: `processes` or `threads`.
+        workers: how many evaluate at once; unless told one a core, or as many as the Dask cluster has.
+        runner: `processes`, `threads` or `dask`.
+        dask_address: the scheduler of a Dask cluster; with `dask`, one on this machine is started unless told.
         resume: go on with an interrupted study of the same content.
         retry_failed: evaluate again what failed.
 
@@ -45,6 +47,7 @@ def parametric_study(
         results,
         workers=workers,
         runner=runner,
+        dask_address=dask_address,
         resume=resume,
         retry_failed=retry_failed,
     ) as run:

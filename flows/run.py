@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from flows.session import prefect_session
 from schema.loading import load_study
@@ -12,8 +12,10 @@ from schema.store.store import Store
 from schema.studies import Study
 from tasks.bases import bases_of
 from tasks.bookkeeping import look_up
+from tasks.workers import Runner, require_dask, usable_cores
 
-Runner = Literal["threads", "processes"]
+_WAITING = 64
+"""Threads that wait for a Dask cluster, at least: it may grow in mid-study."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ def run_study(
     path: Path,
     results: Path,
     *,
-    workers: int,
+    workers: int | None = None,
     runner: Runner = "processes",
+    dask_address: str | None = None,
     resume: bool = False,
     retry_failed: bool = False,
 ) -> RunOutcome:
@@ -47,17 +50,20 @@ def run_study(
     Args:
         path: the study's file.
         results: the results folder, made if there is none.
-        workers: how many evaluate at once.
+        workers: how many evaluate at once; unless told one a core, or as many as the Dask cluster has.
         runner: what the workers are.
+        dask_address: the scheduler of a Dask cluster; with `dask`, one on this machine is started unless told.
         resume: go on with an interrupted study.
         retry_failed: evaluate settled failures again; goes on with an interrupted study too.
 
     Raises:
         InputError: the study is not valid, its id is taken, it was interrupted and `resume` is not set, or
-            another study has not the design that it names.
+            another study has not the design that it names; or the Dask cluster cannot be used.
+        WorkersError: there is nobody to evaluate.
         StudyAliveError: another process is running it.
         ServerError: no Prefect server could be had, or it was lost.
     """
+    require_dask(runner, dask_address)
     loaded = load_study(path)
     study_id = loaded.study.study
     with Store.open(results) as store:
@@ -66,13 +72,24 @@ def run_study(
             row = store.study(study_id) or {}
             return RunOutcome(study_id, row["status"], was_finished=True)
         bases_of(store, loaded)
+    threads_wanted = workers or usable_cores()
+    if dask_address is not None:
+        from tasks.dask_workers import cluster_size
+
+        # Asked before a server is started: nothing can be done without them.
+        threads_wanted = workers or max(_WAITING, 2 * cluster_size(dask_address))
     with prefect_session() as session:
         from prefect.exceptions import FailedRun
         from prefect.task_runners import ThreadPoolTaskRunner
 
-        threads: Any = ThreadPoolTaskRunner(max_workers=workers)
+        threads: Any = ThreadPoolTaskRunner(max_workers=threads_wanted)
         flow = _flow_of(loaded.study).with_options(task_runner=threads)
-        how = {"workers": workers, "runner": runner, "retry_failed": retry_failed}
+        how = {
+            "workers": workers,
+            "runner": runner,
+            "dask_address": dask_address,
+            "retry_failed": retry_failed,
+        }
         try:
             status = flow(path, results, resume=resume or retry_failed, **how)
         except FailedRun:

@@ -16,8 +16,9 @@ from tasks.workers import Runner
 def single_study(
     study: Path,
     results: Path = RESULTS,
-    workers: int = 1,
+    workers: int | None = 1,
     runner: Runner = "threads",
+    dask_address: str | None = None,
     resume: bool = True,
     retry_failed: bool = False,
 ) -> State[str] | str:
@@ -27,7 +28,8 @@ def single_study(
         study: the study's file.
         results: the results folder; what ECOSYSTEMISER_RESULTS names unless told, else `results`.
         workers: how many evaluate at once; one is enough.
-        runner: `processes` or `threads`.
+        runner: `processes`, `threads` or `dask`.
+        dask_address: the scheduler of a Dask cluster; with `dask`, one on this machine is started unless told.
         resume: go on with an interrupted study of the same content.
         retry_failed: evaluate again what failed.
 
@@ -39,7 +41,14 @@ def single_study(
         StudyAliveError: another process is running it.
     """
     with under_way(
-        SingleStudy, study, results, workers=workers, runner=runner, resume=resume, retry_failed=retry_failed
+        SingleStudy,
+        study,
+        results,
+        workers=workers,
+        runner=runner,
+        dask_address=dask_address,
+        resume=resume,
+        retry_failed=retry_failed,
     ) as run:
         if run is None:
             return FINISHED_BEFORE

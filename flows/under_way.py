@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -92,7 +92,6 @@ class UnderWay(Generic[S]):
     bases: Sequence[Base]
     begun: Begun
     pool: Workers
-    workers: int
     telling: Telling
     numbers: int = 0
     infeasible: Design | None = field(default=None)
@@ -142,7 +141,7 @@ class UnderWay(Generic[S]):
     def _solve(self, designs: Sequence[Design], what: str, *, keep_series: bool) -> Iterator[list[Result]]:
         """Evaluate in chunks, as mapped tasks; yields results as they come, last those that were tried again."""
         together = self.asked.solver.method == "rule_based"
-        chunks = chunks_of(designs, self.workers, self.tally.seconds_per_evaluation, together=together)
+        chunks = chunks_of(designs, self.pool.count, self.tally.seconds_per_evaluation, together=together)
         futures = evaluate_chunk.map(
             chunks,
             unmapped(self.pool),
@@ -212,8 +211,9 @@ def under_way(
     study: Path,
     results: Path,
     *,
-    workers: int,
+    workers: int | None,
     runner: Runner,
+    dask_address: str | None = None,
     resume: bool,
     retry_failed: bool = False,
 ) -> Iterator[UnderWay[S] | None]:
@@ -224,7 +224,8 @@ def under_way(
 
     Raises:
         InputError: the study is not valid or of another kind, its id is taken, or another study has not the
-            design that it names.
+            design that it names, or a Dask cluster cannot be used.
+        WorkersError: there is nobody to evaluate.
         StudyAliveError: another process is running it.
     """
     loaded = as_scheduled(load_study(study))
@@ -250,13 +251,14 @@ def under_way(
             results,
             asked.failures,
         )
-        with workers_for(runner, assignment, workers) as pool:
-            record = StudyRecord(store, loaded)
-            tally = Tally(asked.study, asked.planned * len(bases))
-            telling = Telling(asked, results, tally)
-            telling.started(len(begun.known))
+        record = StudyRecord(store, loaded)
+        tally = Tally(asked.study, asked.planned * len(bases))
+        telling = Telling(asked, results, tally)
+        telling.started(len(begun.known))
+        with ExitStack() as stack:
             try:
-                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, workers, telling)
+                pool = stack.enter_context(workers_for(runner, assignment, workers, dask_address))
+                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, telling)
             except BaseException as error:
                 status: FinalStatus = "failed" if isinstance(error, Exception) else "cancelled"
                 record.abandon(status, tally.seconds)

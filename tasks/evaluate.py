@@ -9,19 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from schema.base import Value
-from schema.errors import InputError
 from schema.failure_rules import FailureRules
 from schema.store.records import RunFiles, run_id_of
 from schema.study import SolverSettings
 from schema.system import System
-from tasks.patience import patiently
 
 if TYPE_CHECKING:
     from solvers.dispatch import Dispatcher
@@ -44,6 +42,19 @@ class Design:
 
 
 @dataclass(frozen=True)
+class PackedSeries:
+    """A run's time series on their way to who writes them.
+
+    Attributes:
+        files: content by the file's name; all but the run's configuration.
+        system: the design that was dispatched, as JSON.
+    """
+
+    files: Mapping[str, bytes]
+    system: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Result:
     """How a design did.
 
@@ -55,6 +66,7 @@ class Result:
         solver_seconds: HiGHS' share of it.
         details: solver status, gap, iterations, attempts.
         files: where its time series lie, if they were kept.
+        packed: the time series themselves, where they are to be kept and nobody has written them yet.
         unwritten: why they could not be kept, though they should have been.
         conclusive: whether a failure would be the same if it were tried again.
         limited: whether the solver's time limit was reached.
@@ -69,6 +81,7 @@ class Result:
     solver_seconds: float = 0.0
     details: Mapping[str, object] = field(default_factory=dict)
     files: RunFiles | None = None
+    packed: PackedSeries | None = None
     unwritten: str = ""
     conclusive: bool = False
     limited: bool = False
@@ -98,10 +111,16 @@ class Assignment:
 
 
 class Evaluator:
-    """Evaluates designs of one study; belongs to one thread. The model is compiled with the first of them."""
+    """Evaluates designs of one study; belongs to one thread. The model is compiled with the first of them.
 
-    def __init__(self, assignment: Assignment) -> None:
+    Args:
+        assignment: what to evaluate.
+        writes: whether time series that are kept are written here; else the results bring them along.
+    """
+
+    def __init__(self, assignment: Assignment, *, writes: bool = True) -> None:
         self._assignment = assignment
+        self._writes = writes
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
         """Evaluate every design; whatever goes wrong with one is its result and never raises."""
@@ -179,20 +198,10 @@ class Evaluator:
         return self._assignment.failures.at_time_limit == "fail"
 
     def _with_series(self, result: Result, dispatch: Dispatch) -> Result:
-        """A design is not to blame for a disk that is full."""
-        from tasks.series import write_series
+        from tasks.series import pack_series, with_files
 
-        assignment, design = self._assignment, result.design
-        try:
-            files = patiently(
-                lambda: write_series(assignment, design, dispatch),
-                assignment.failures.storage_patience_seconds,
-                what=f"The time series of {run_id(assignment.study_id, design)}",
-                passing=(InputError, OSError),
-            )
-            return replace(result, files=files)
-        except (InputError, OSError) as error:
-            return replace(result, unwritten=str(error))
+        packed = replace(result, packed=pack_series(self._assignment, dispatch))
+        return with_files(self._assignment, packed) if self._writes else packed
 
 
 def _failure(design: Design, error: Exception, started_at: datetime) -> Result:

@@ -1,4 +1,4 @@
-"""Who evaluates: threads of this process, or a warm pool of processes.
+"""Who evaluates: threads of this process, a warm pool of processes, or a Dask cluster (`tasks.dask_workers`).
 
 HiGHS releases the interpreter while it runs, so threads scale for long horizons; processes scale always.
 A worker compiles its model once and keeps it for the whole study. A process that dies or hangs is replaced: it
@@ -13,22 +13,23 @@ import os
 import queue
 import signal
 import threading
-from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from multiprocessing import connection, resource_tracker
 from typing import Any, Literal, Protocol, Self
 
+from schema.errors import Finding, InputError
+from tasks.crew import Crew, LostError
 from tasks.evaluate import Assignment, Design, Evaluator, Result
 
-Runner = Literal["threads", "processes"]
-_STARTS = 3
-_START_SECONDS = 900.0  # imports, and compiling a year's model on a busy machine
+Runner = Literal["threads", "processes", "dask"]
+STARTS = 3
+START_SECONDS = 900.0  # imports, and compiling a year's model on a busy machine
 _STOP_SECONDS = 10.0
 _SLICE_SECONDS = 1.0
-_DEATHS = 2
+_CHUNK_SECONDS = 0.5
+_LEAST_CHUNK_SECONDS = 0.05  # ten times what Prefect spends on a task
 
 
 class WorkersError(Exception):
@@ -37,6 +38,11 @@ class WorkersError(Exception):
 
 class Workers(Protocol):
     """Evaluates chunks of designs; may be called from any number of threads at once."""
+
+    @property
+    def count(self) -> int:
+        """How many evaluate at once, as things stand."""
+        ...
 
     def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
         """One result for each design, in order; never raises for what befalls a design.
@@ -55,17 +61,50 @@ class Workers(Protocol):
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None: ...
 
 
-def workers_for(runner: Runner, assignment: Assignment, count: int) -> Workers:
-    """`count` workers of a kind. One alone needs no process of its own."""
+def workers_for(
+    runner: Runner, assignment: Assignment, count: int | None = None, dask_address: str | None = None
+) -> Workers:
+    """Workers of a kind. One alone needs no process of its own.
+
+    Args:
+        runner: the kind.
+        assignment: what to evaluate.
+        count: how many; unless told one a core, or as many as the cluster at `dask_address` has.
+        dask_address: the scheduler of a Dask cluster; one on this machine is started unless told.
+
+    Raises:
+        InputError: an address without Dask, or one that cannot be used.
+    """
+    require_dask(runner, dask_address)
+    if runner == "dask":
+        from tasks.dask_workers import DaskWorkers
+
+        return DaskWorkers(assignment, count if dask_address else count or usable_cores(), dask_address)
+    count = count or usable_cores()
     if runner == "processes" and count > 1:
         return ProcessWorkers(assignment, count)
     return ThreadWorkers(assignment, count)
+
+
+def require_dask(runner: Runner, dask_address: str | None) -> None:
+    """Raises InputError where a cluster is named and another runner asked for."""
+    if dask_address is not None and runner != "dask":
+        message = (
+            f"a Dask cluster is named, and {runner} are to evaluate: add --runner dask, or no --dask-address"
+        )
+        raise InputError(Finding("", "--dask-address", dask_address, "none without --runner dask", message))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ThreadWorkers:
     """Evaluators for so many threads at once; whoever else calls waits."""
 
     def __init__(self, assignment: Assignment, count: int = 1) -> None:
+        self.count = count
         self._idle: queue.LifoQueue[Evaluator] = queue.LifoQueue()
         for _ in range(count):
             self._idle.put(Evaluator(assignment))
@@ -100,11 +139,12 @@ class ThreadWorkers:
         self._leaving.set()
 
 
-class ProcessWorkers:
+class ProcessWorkers(Crew):
     """A pool of processes; one that dies or hangs is replaced."""
 
     def __init__(self, assignment: Assignment, count: int) -> None:
-        self._assignment = assignment
+        super().__init__(assignment)
+        self.count = count
         self._leaving = threading.Event()
         self._lock = threading.Lock()
         self._started: set[_Worker] = set()
@@ -112,60 +152,17 @@ class ProcessWorkers:
         for _ in range(count):
             self._idle.put(None)  # started when it is needed
 
-    def evaluate(self, designs: Sequence[Design], *, keep_series: bool = False) -> list[Result]:
-        """The rest of a chunk whose worker is lost goes on in another one.
-
-        A design that hangs fails, and one at which two workers died; of designs that were evaluated together each
-        is tried alone.
-        """
-        together = self._assignment.solver.method == "rule_based"
-        left: deque[list[Design]] = deque([list(designs)] if together else ([one] for one in designs))
-        results: list[Result] = []
-        deaths: Counter[int] = Counter()
-        while left:
-            try:
-                for part in self._answers(list(left), keep_series=keep_series):
-                    results += part
-                    left.popleft()
-            except _LostError as lost:
-                at = left.popleft()
-                deaths[at[0].number] += 1
-                if len(at) > 1:
-                    left.extendleft([design] for design in reversed(at))
-                elif lost.hung:
-                    results.append(_hung(at[0], self._patience(at, keep_series=keep_series)))
-                elif deaths[at[0].number] == _DEATHS:
-                    results.append(_died(at[0]))
-                else:
-                    left.appendleft(at)
-        return results
-
-    def explain(self, design: Design) -> tuple[str, ...]:
-        try:
-            with self._taken() as worker:
-                worker.ask(_Explain(design))
-                lines: tuple[str, ...] = worker.answer(self._patience([design]))
-                return lines
-        except _LostError as lost:
-            return (f"it could not be found out why: the worker process {'hung' if lost.hung else 'died'}",)
-
-    def _answers(self, groups: list[list[Design]], *, keep_series: bool) -> Iterator[list[Result]]:
-        """The results of each group, as they come."""
+    def _answers(self, groups: Sequence[list[Design]], *, keep_series: bool) -> Iterator[list[Result]]:
         with self._taken() as worker:
             worker.ask(_Evaluate(groups, keep_series))
             for group in groups:
                 yield worker.answer(self._patience(group, keep_series=keep_series))
 
-    def _patience(self, designs: Sequence[Design], *, keep_series: bool = False) -> float:
-        """How long a worker may be at designs before it counts as hung [s]."""
-        settings, failures = self._assignment.solver, self._assignment.failures
-        solves = 2 if self._assignment.system.economics.baseline else 1
-        limits = [
-            float(design.values.get("solver.time_limit_seconds", settings.time_limit_seconds))
-            for design in designs
-        ]
-        writing = len(designs) * failures.storage_patience_seconds if keep_series else 0.0
-        return solves * sum(limits) + writing + failures.hang_margin_seconds
+    def _explained(self, design: Design) -> tuple[str, ...]:
+        with self._taken() as worker:
+            worker.ask(_Explain(design))
+            lines: tuple[str, ...] = worker.answer(self._patience([design]))
+            return lines
 
     @contextmanager
     def _taken(self) -> Iterator[_Worker]:
@@ -174,7 +171,7 @@ class ProcessWorkers:
         try:
             worker = worker or self._begun()
             yield worker
-        except _LostError:
+        except LostError:
             if self._leaving.is_set():
                 raise WorkersError("the study was broken off") from None
             raise
@@ -191,14 +188,14 @@ class ProcessWorkers:
             self._idle.put(worker)
 
     def _begun(self) -> _Worker:
-        for _ in range(_STARTS):
+        for _ in range(STARTS):
             with self._lock:
                 if self._leaving.is_set():
                     raise WorkersError("the study was broken off")
                 worker = _Worker(self._assignment)
                 self._started.add(worker)
-            with suppress(_LostError):
-                worker.answer(_START_SECONDS)
+            with suppress(LostError):
+                worker.answer(START_SECONDS)
                 return worker
             with self._lock:
                 self._started.discard(worker)
@@ -221,27 +218,6 @@ class ProcessWorkers:
                 worker.dismiss()
 
 
-def _died(design: Design) -> Result:
-    message = "the worker process died each time it evaluated this design (out of memory?)"
-    return Result(design, "failed", message, datetime.now(UTC), conclusive=True)
-
-
-def _hung(design: Design, seconds: float) -> Result:
-    message = (
-        f"its evaluation hung: it was still running after {seconds:g} s, the time limit and "
-        "failures.hang_margin_seconds, and its worker process was ended"
-    )
-    return Result(design, "failed", message, datetime.now(UTC), seconds=seconds)
-
-
-class _LostError(Exception):
-    """A worker is gone: it died, or it hung and was killed."""
-
-    def __init__(self, *, hung: bool) -> None:
-        super().__init__("hung" if hung else "died")
-        self.hung = hung
-
-
 class _Worker:
     """A process that evaluates; used by one thread at a time."""
 
@@ -249,7 +225,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._link, there = context.Pipe()
         self._process = context.Process(target=_work, args=(assignment, there), daemon=True)
-        with there, _interrupts_kept_from_children():
+        with there, interrupts_kept_from_children():
             self._process.start()
 
     @property
@@ -257,7 +233,7 @@ class _Worker:
         return self._process.is_alive()
 
     def ask(self, question: _Evaluate | _Explain) -> None:
-        """Raises _LostError where it is gone."""
+        """Raises LostError where it is gone."""
         try:
             self._link.send(question)
         except OSError:
@@ -267,7 +243,7 @@ class _Worker:
         """Its next answer.
 
         Raises:
-            _LostError: it died, or it did not answer in time and was killed.
+            LostError: it died, or it did not answer in time and was killed.
         """
         left = patience_seconds
         try:
@@ -282,7 +258,7 @@ class _Worker:
 
     def _lose(self, *, hung: bool) -> Any:
         self.kill()
-        raise _LostError(hung=hung)
+        raise LostError(hung=hung)
 
     def kill(self) -> None:
         self._process.kill()
@@ -296,7 +272,7 @@ class _Worker:
 
 
 @contextmanager
-def _interrupts_kept_from_children() -> Iterator[None]:
+def interrupts_kept_from_children() -> Iterator[None]:
     """Processes inherit which signals are blocked.
 
     Ctrl-C goes to the whole terminal; the flow's process decides what becomes of its workers, and one that is
@@ -317,7 +293,7 @@ def _interrupts_kept_from_children() -> Iterator[None]:
 class _Evaluate:
     """Each group is answered by itself, its designs evaluated together."""
 
-    groups: list[list[Design]]
+    groups: Sequence[list[Design]]
     keep_series: bool
 
     def answers(self, evaluator: Evaluator) -> Iterator[list[Result]]:
@@ -357,13 +333,24 @@ def _leave_with_parent() -> None:
 def chunks_of(
     designs: Sequence[Design], workers: int, seconds_per_evaluation: float | None, *, together: bool = False
 ) -> list[list[Design]]:
-    """Split designs so that a chunk takes about half a second, and every worker has one.
+    """Split designs so that a chunk takes about half a second, and every worker has one to the end.
 
     Prefect spends some milliseconds on a task: little beside a slow evaluation, more than a quick one takes.
-    As long as nothing was measured, four chunks for each worker show whether there is progress. Designs that are
+    As long as nothing was measured, four chunks for each worker show whether there is progress. The last chunks
+    are smaller, down to a single design: else workers would wait for whoever has the last one. Designs that are
     evaluated together, as rules do it, are shared out evenly: many of them take little longer than one.
     """
-    fair = -(-len(designs) // max(workers, 1))
-    by_time = round(0.5 / seconds_per_evaluation) if seconds_per_evaluation else -(-fair // 4)
-    size = max(1, fair if together else min(fair, by_time))
-    return [list(designs[start : start + size]) for start in range(0, len(designs), size)]
+    workers = max(workers, 1)
+    fair = -(-len(designs) // workers)
+    least = most = fair
+    if not together:
+        least = most = -(-fair // 4)
+        if seconds_per_evaluation:
+            most = min(fair, round(_CHUNK_SECONDS / seconds_per_evaluation))
+            least = min(most, round(_LEAST_CHUNK_SECONDS / seconds_per_evaluation)) if most < fair else fair
+    chunks, start = [], 0
+    while start < len(designs):
+        size = max(1, least, min(most, (len(designs) - start) // (2 * workers)))
+        chunks.append(list(designs[start : start + size]))
+        start += size
+    return chunks

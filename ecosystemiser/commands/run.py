@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import threading
@@ -37,6 +36,7 @@ class Runner(StrEnum):
 
     PROCESSES = "processes"
     THREADS = "threads"
+    DASK = "dask"
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
             "ecosystemiser run examples/house/study.yaml --resume",
             "ecosystemiser run examples/house/study.yaml --retry-failed",
             "ecosystemiser run examples/house/study_week.yaml --format csv",
+            "ecosystemiser run examples/house/study.yaml --runner dask --dask-address tcp://127.0.0.1:8786",
         )
     )(run)
 
@@ -56,11 +57,24 @@ def run(
     results: ResultsOption = RESULTS_DEFAULT,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", min=1, help="Evaluations at once; one a core unless told."),
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Evaluations at once; unless told one a core, or as many as the Dask cluster has.",
+        ),
     ] = None,
     runner: Annotated[
         Runner, typer.Option("--runner", help="What evaluates designs side by side.")
     ] = Runner.PROCESSES,
+    dask_address: Annotated[
+        str | None,
+        typer.Option(
+            "--dask-address",
+            metavar="URL",
+            help="Scheduler of the Dask cluster, tls://HOST:8786; one on this machine unless told.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted study.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Evaluate again what failed; infeasible is no failure.")
@@ -74,21 +88,30 @@ def run(
     A study that is finished shows its results again. Exit status 1 where nothing was found.
     """
     from schema.loading import load_study
+    from tasks.workers import require_dask
 
+    require_dask(runner.value, dask_address)
     _refuse_system(study)
     loaded = load_study(study)
     format_ = Format.JSON if json else format_ or Format.TABLE
     silent = quiet or format_ is not Format.TABLE
-    count = workers or cores()
     if not silent:
-        _announce(loaded, results, count)
+        _announce(loaded, results, workers or _available(dask_address))
     try:
         with _ended_as_by_ctrl_c():
             outcome = _run(
-                study, results, count, runner, resume=resume, retry_failed=retry_failed, silent=silent
+                study,
+                results,
+                workers,
+                runner,
+                dask_address,
+                resume=resume,
+                retry_failed=retry_failed,
+                silent=silent,
             )
     except KeyboardInterrupt:
-        again = f"ecosystemiser run {shlex.quote(str(study))} --resume{results_flag(results)}"
+        by = f" --runner dask --dask-address {shlex.quote(dask_address)}" if dask_address else ""
+        again = f"ecosystemiser run {shlex.quote(str(study))} --resume{results_flag(results)}{by}"
         raise Interrupted(f"what was evaluated is kept; go on with `{again}`") from None
     _show(outcome, results, format_, quiet=quiet)
 
@@ -149,8 +172,9 @@ def _announce(loaded: LoadedStudy, results: Path, workers: int) -> None:
 def _run(
     study: Path,
     results: Path,
-    workers: int,
+    workers: int | None,
     runner: Runner,
+    dask_address: str | None,
     *,
     resume: bool,
     retry_failed: bool,
@@ -166,6 +190,7 @@ def _run(
             results,
             workers=workers,
             runner=runner.value,
+            dask_address=dask_address,
             resume=resume,
             retry_failed=retry_failed,
         )
@@ -209,6 +234,12 @@ _NOTHING = {
 }
 
 
-def cores() -> int:
-    """Cores that this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _available(dask_address: str | None) -> int:
+    """How many evaluate at once unless told."""
+    from tasks.workers import usable_cores
+
+    if dask_address is None:
+        return usable_cores()
+    from tasks.dask_workers import cluster_size
+
+    return cluster_size(dask_address)

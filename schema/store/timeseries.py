@@ -100,17 +100,58 @@ def write_run(
         TypeError: a frame without a DatetimeIndex.
         ValueError: a column without a unit.
     """
-    parts = _parts(study_id, run_id)
+    _parts(study_id, run_id)
+    packed = packed_run(
+        flows=flows,
+        components=components,
+        units=units,
+        system_hash=system_hash,
+        profiles=profiles,
+        kpis=kpis,
+    )
+    return write_packed(place, study_id, run_id, packed, config=config)
+
+
+def packed_run(
+    *,
+    flows: pd.DataFrame,
+    components: pd.DataFrame,
+    units: Mapping[str, str],
+    system_hash: str,
+    profiles: pd.DataFrame | None = None,
+    kpis: Mapping[str, Any],
+) -> dict[str, bytes]:
+    """A run's files by name, ready to be written or sent elsewhere; all but its configuration.
+
+    Raises:
+        TypeError: a frame without a DatetimeIndex.
+        ValueError: a column without a unit.
+    """
     files = {
         "flows.parquet": _parquet(_table(flows, units, system_hash)),
         "components.parquet": _parquet(_table(components, units, system_hash)),
-        "simulation_config.json": compact_json(config).encode(),
     }
     if profiles is not None:
         exact = pa.Table.from_pandas(profiles.rename_axis("time"), preserve_index=True)
         files["profiles.parquet"] = _parquet(exact)
-    # The last: it is the mark that all is there.
-    files[COMMIT_MARK] = compact_json(kpis).encode()
+    return {**files, COMMIT_MARK: compact_json(kpis).encode()}
+
+
+def write_packed(
+    place: Place, study_id: str, run_id: str, packed: Mapping[str, bytes], *, config: Mapping[str, Any]
+) -> RunFiles:
+    """Write what `packed_run` made, and the configuration, as `write_run` does.
+
+    Raises:
+        InputError: an id that is no slug, or a place that cannot be written to.
+    """
+    parts = _parts(study_id, run_id)
+    files = {
+        **{name: content for name, content in packed.items() if name != COMMIT_MARK},
+        "simulation_config.json": compact_json(config).encode(),
+        # The last: it is the mark that all is there.
+        COMMIT_MARK: packed[COMMIT_MARK],
+    }
     folder = folder_at(place, *parts)
     with _told_plainly(folder):
         folder.write(files)

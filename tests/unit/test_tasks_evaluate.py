@@ -179,8 +179,18 @@ def test_quick_evaluations_are_shared_out_evenly():
     assert sizes(50, 4, 0.003) == [13, 13, 13, 11]
 
 
-def test_a_chunk_takes_about_half_a_second():
-    assert sizes(50, 2, 0.05) == [10] * 5
+def test_a_chunk_takes_about_half_a_second_and_the_last_ones_less():
+    assert sizes(50, 2, 0.05) == [10, 10, 7, 5, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+    assert sizes(70, 2, 0.15) == [3] * 20 + [2, 2] + [1] * 6
+    assert sizes(300, 2, 0.01) == [50, 50, 50, 37, 28, 21, 16, 12, 9, 6, 5, 5, 5, 5, 1]
+
+
+@pytest.mark.parametrize("seconds", [0.004, 0.02, 0.1, 0.4])
+def test_at_the_end_no_worker_waits_longer_for_another_than_a_small_chunk_takes(seconds):
+    ends = [0.0, 0.0, 0.0]
+    for size in sizes(500, 3, seconds):
+        ends[ends.index(min(ends))] += size * seconds
+    assert max(ends) - min(ends) <= max(seconds, 0.06) + 1e-9
 
 
 @pytest.mark.parametrize("unknown", [None, 0.0])
