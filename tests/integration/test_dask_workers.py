@@ -274,16 +274,20 @@ def test_a_scheduler_that_goes_away_ends_the_study_in_plain_words_and_it_goes_on
 
 
 def test_without_an_address_processes_of_this_machine_are_the_cluster_and_leave_with_it(tmp_path):
-    before = set(threading.enumerate())
+    before, others = set(threading.enumerate()), set(spawned())
     with DaskWorkers(assignment(tmp_path), 2) as workers, ThreadPoolExecutor(2) as threads:
         chunks = [[good(0), good(1)], [good(2)]]
         results = [r for part in threads.map(workers.evaluate, chunks) for r in part]
         assert [r.status for r in results] == ["success"] * 3
-        family = psutil.Process().children(recursive=True)
-        assert len([p for p in family if "spawn_main" in " ".join(p.cmdline())]) == 2
-    wait_until(lambda: not [p for p in family if p.is_running() and "spawn_main" in " ".join(p.cmdline())])
-    left = {t for t in set(threading.enumerate()) - before if "IO loop" in t.name or "Profile" in t.name}
-    assert left == set()
+        assert len(set(spawned()) - others) == 2
+    wait_until(lambda: not set(spawned()) - others)
+    assert {t for t in set(threading.enumerate()) - before if "IO loop" in t.name} == set()
+
+
+def spawned():
+    """Python processes that multiprocessing started below this one."""
+    found = psutil.Process().children(recursive=True)
+    return [p for p in found if "spawn_main" in " ".join(dask_cluster.command_of(p))]
 
 
 @pytest.mark.slow

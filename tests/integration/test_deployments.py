@@ -139,6 +139,42 @@ def test_every_kind_of_study_runs_from_its_deployment(environment, tmp_path):
     }
 
 
+def test_a_deployment_evaluates_on_a_dask_cluster_by_its_parameters(environment, tmp_path):
+    shutil.copy(ROOT / "examples" / "house" / "week.yaml", tmp_path)
+    path, results = tmp_path / "sweep.yaml", tmp_path / "results"
+    path.write_text(yaml.safe_dump({"system": "week.yaml", **STUDIES["parametric-study"]}, sort_keys=False))
+    address = f"tcp://127.0.0.1:{free_port()}"
+    dask, started = PREFECT.with_name("dask"), []
+    try:
+        for arguments in (
+            ("scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--no-dashboard"),
+            ("worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard"),
+        ):
+            started.append(subprocess.Popen([dask, *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL))
+        told = prefect(
+            environment,
+            *(
+                "deployment",
+                "run",
+                "parametric-study/cluster",
+                "-p",
+                f"study={path}",
+                "-p",
+                f"results={results}",
+            ),
+            *("-p", f"dask_address={address}", "--watch"),
+        )
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait(PATIENCE)
+    assert "finished successfully" in told, told
+    with Store.open(results, read_only=True) as store:
+        (row,) = queries.list_studies(store.connection)
+    assert (row["status"], row["run_count"]) == ("completed", 3)
+
+
 def test_a_flow_run_that_is_cancelled_in_prefect_stops_its_workers(environment, tmp_path):
     shutil.copy(ROOT / "examples" / "house" / "week.yaml", tmp_path)
     path, results = tmp_path / "long.yaml", tmp_path / "results"

@@ -35,7 +35,7 @@ PAGES = [
 ]
 COMMAND = get_command(app)
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
-OTHER_PROGRAMS = {"make", "source", "cd", "curl", "export", "pip", "git"}
+OTHER_PROGRAMS = {"make", "source", "cd", "curl", "export", "pip", "git", "dask"}
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,9 @@ def test_every_deployment_names_a_flow_and_its_typed_parameters(deployment):
     form = flow.parameters.model_dump()["properties"]
     assert form["study"]["format"] == form["results"]["format"] == "path"
     assert form["runner"]["enum"] == ["threads", "processes"]
-    assert (form["workers"]["type"], form["resume"]["type"]) == ("integer", "boolean")
+    assert {one["type"] for one in form["workers"]["anyOf"]} == {"integer", "null"}
+    assert {one["type"] for one in form["dask_address"]["anyOf"]} == {"string", "null"}
+    assert form["resume"]["type"] == "boolean"
     assert all(form[name].get("description") for name in stated)
     assert deployment["schedules"] == []
 
