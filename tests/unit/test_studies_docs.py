@@ -53,7 +53,7 @@ def test_every_deployment_names_a_flow_and_its_typed_parameters(deployment):
     assert set(deployment["parameters"]) < set(stated)
     form = flow.parameters.model_dump()["properties"]
     assert form["study"]["format"] == form["results"]["format"] == "path"
-    assert form["runner"]["enum"] == ["threads", "processes"]
+    assert form["runner"]["enum"] == ["threads", "processes", "dask"]
     assert {one["type"] for one in form["workers"]["anyOf"]} == {"integer", "null"}
     assert {one["type"] for one in form["dask_address"]["anyOf"]} == {"string", "null"}
     assert form["resume"]["type"] == "boolean"
