@@ -9,6 +9,7 @@ import typer
 
 from ecosystemiser.commands import (
     community,
+    dashboard,
     db,
     doctor,
     examples,
@@ -76,6 +77,7 @@ query.register(app)
 studies.register(app)
 replay.register(app)
 report.register(app)
+dashboard.register(app)
 community.register(app)
 db.register(app)
 serve.register(app)

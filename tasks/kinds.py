@@ -75,6 +75,11 @@ def kinds_of(front: Sequence[Row], objectives: Mapping[str, str], most: int = MO
     ]
 
 
+def usual_count(designs: int) -> int:
+    """How many kinds say something: three designs of each or more."""
+    return max(2, min(MOST, designs // 3))
+
+
 def scaled(front: Sequence[Row]) -> Array:
     """Each design's parameters and objectives, (n, d), every column within 0 and 1."""
     columns = []

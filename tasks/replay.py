@@ -38,6 +38,7 @@ class Replay:
         run_id: the run.
         recorded_status, recorded: its status and its KPIs in the record.
         dispatch: of now.
+        series: the system's profiles, each (T,).
         other_versions: what it was made with that is another now: name to both versions.
         files: where its time series were written; None without a solution.
     """
@@ -46,6 +47,7 @@ class Replay:
     recorded_status: str
     recorded: Mapping[str, float]
     dispatch: Dispatch
+    series: Mapping[str, NDArray[np.float64]]
     other_versions: Mapping[str, tuple[str, str]]
     files: RunFiles | None = None
 
@@ -106,6 +108,7 @@ def _solved(store: Store, run_id: str) -> tuple[Replay, Assignment, Design]:
         row["simulation_status"],
         _recorded_kpis(store, run_id),
         dispatch,
+        assignment.series,
         {name: (old, today[name]) for name, old in made_with.items() if today.get(name, old) != old},
     )
     return found, assignment, design

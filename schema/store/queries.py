@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -57,6 +58,14 @@ def list_studies(
 _CONTAINS: Final = (
     "instr(lower(study_id || ' ' || coalesce(study_name, '') || ' ' || coalesce(description, '')), ?) > 0"
 )
+
+
+def recorded_runs(connection: sqlite3.Connection, study_ids: Sequence[str] = ()) -> int:
+    """How many evaluations are recorded, of some studies or of all, as each study counts its own."""
+    within = f"WHERE study_id {IN_LIST}" if study_ids else ""
+    values = [compact_json(list(study_ids))] if study_ids else []
+    found = connection.execute(f"SELECT coalesce(sum(run_count), 0) FROM studies {within}", values)
+    return int(found.fetchone()[0])
 
 
 def required_study(connection: sqlite3.Connection, study_id: str) -> Row:
