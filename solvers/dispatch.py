@@ -16,7 +16,7 @@ from solvers import conflicts, hybrid, milp, rolling, whole
 from solvers.case import Case, Engine, design_case, reference_case
 from solvers.highs import PersistentHighs
 from solvers.judging import Dispatch
-from solvers.kpis import comparison
+from solvers.kpis import Operation, comparison
 from solvers.maths import Array
 from solvers.rules import method as rules
 from solvers.solution import Solution, Status
@@ -193,9 +193,7 @@ class Dispatcher:
             if len(self._baselines) >= _MOST_BASELINES:
                 self._baselines.clear()
             # Only what the comparison reads: a year's series need not be kept.
-            self._baselines[key] = Dispatch(
-                dispatch.system, Solution(dispatch.status, ""), accounts=dispatch.accounts
-            )
+            self._baselines[key] = replace(dispatch.without_series(), checks=None, kpis={})
         return self._baselines[key]
 
     def _explain(self, case: Case) -> tuple[str, ...]:
@@ -218,4 +216,14 @@ def _compared(dispatch: Dispatch, baseline: Dispatch) -> Dispatch:
         message = f"economics.baseline has no dispatch to compare with: {baseline.solution.message}"
         return Dispatch(dispatch.system, Solution(Status.FAILED, message))
     compared = comparison(dispatch.system, dispatch.accounts, baseline.system, baseline.accounts)
-    return replace(dispatch, kpis={**dispatch.kpis, **compared})
+    in_time = dispatch.solution.in_time and baseline.solution.in_time
+    return replace(
+        dispatch,
+        solution=replace(dispatch.solution, in_time=in_time),
+        kpis={**dispatch.kpis, **compared},
+        operation=_beside(dispatch.operation, baseline.operation),
+    )
+
+
+def _beside(operation: Operation | None, baseline: Operation | None) -> Operation | None:
+    return operation and baseline and replace(operation, baseline=baseline.ledgers)

@@ -93,19 +93,27 @@ class Clock:
     began: float = field(default_factory=time.perf_counter)
     solver_seconds: float = 0.0
     iterations: int = 0
+    cut: bool = False
 
     @property
     def left(self) -> float:
         return max(self.limit_seconds - (time.perf_counter() - self.began), 0.0)
 
+    @property
+    def in_time(self) -> bool:
+        """Whether time was left and no solve was cut by a limit: the same comes out on a slower machine."""
+        return not self.cut and self.left > 0
+
     def add(self, other: Clock) -> None:
         """Count what another clock counted."""
         self.solver_seconds += other.solver_seconds
         self.iterations += other.iterations
+        self.cut |= not other.in_time
 
     def count(self, outcome: Outcome) -> Outcome:
         self.solver_seconds += outcome.seconds
         self.iterations += outcome.iterations
+        self.cut |= outcome.hit_limit
         return outcome
 
 

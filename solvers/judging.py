@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from schema.system import System
 from solvers.case import Case
 from solvers.checks import Checks, check, stated, within_bounds
-from solvers.kpis import Account, accounts_of, kpis_of
+from solvers.kpis import Account, Operation, accounts_of, kpis_of, operation_of
 from solvers.maths import Array, Equations, unit_of
 from solvers.model import maths_of
 from solvers.solution import Solution, Status
@@ -30,6 +30,7 @@ class Dispatch:
         states: `component.state` in kWh, of water in m³, each (T,).
         seconds: the whole evaluation's wall time.
         sizes: the capacities that the solver chose, by dotted path.
+        operation: what the KPIs are worked out from; None without a solution.
     """
 
     system: System
@@ -41,6 +42,7 @@ class Dispatch:
     states: Mapping[str, Array] = field(default_factory=dict)
     seconds: float = 0.0
     sizes: Mapping[str, float] = field(default_factory=dict)
+    operation: Operation | None = None
 
     @property
     def status(self) -> Status:
@@ -76,8 +78,10 @@ def judge(case: Case, solution: Solution) -> Dispatch:
     ledgers = {name: maths_of(c).ledger(numbers[name], values[name]) for name, c in system.components.items()}
     accounts = accounts_of(system, ledgers)
     flows, states = _series(system, equations, values)
-    kpis = kpis_of(system, numbers, values, {name: e.ports for name, e in equations.items()}, accounts)
-    return Dispatch(system, solution, checks, kpis, accounts, flows, states)
+    ports = {name: e.ports for name, e in equations.items()}
+    operation = operation_of(system, numbers, values, ports, ledgers)
+    kpis = kpis_of(system, operation, accounts)
+    return Dispatch(system, solution, checks, kpis, accounts, flows, states, operation=operation)
 
 
 def _series(

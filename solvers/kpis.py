@@ -47,6 +47,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from schema.base import Value
 from schema.components import (
     Component,
     Demand,
@@ -122,7 +123,6 @@ class _Sums:
     unserved: float = 0.0
     discharged: float = 0.0
     held: float = 0.0
-    own_cost: float = 0.0
     own_generation: float = 0.0
     water_import: float = 0.0
     water_demand: float = 0.0
@@ -139,7 +139,6 @@ class _Solved(NamedTuple):
     ports: Mapping[str, Port]
     numbers: Numbers
     values: Mapping[str, Array]
-    account: Account
     hours: float
     """Δ [h]."""
 
@@ -155,20 +154,68 @@ class _Solved(NamedTuple):
         )
 
 
-def kpis_of(
+@dataclass(frozen=True)
+class Operation:
+    """All that KPIs know of a dispatch; what else they depend on is money that no dispatch depends on.
+
+    Attributes:
+        ledgers: what the solved flows cost and emit, by component.
+        physical: the KPIs into which no such money enters.
+        own_generation_kwh: of PV, wind and generic sources of electricity (K13).
+        baseline: the ledgers of what `economics.baseline` states, where the design is compared with it.
+    """
+
+    ledgers: Mapping[str, Ledger]
+    physical: Mapping[str, float]
+    own_generation_kwh: float
+    baseline: Mapping[str, Ledger] = field(default_factory=dict)
+
+
+def operation_of(
     system: System,
     numbers: Mapping[str, Numbers],
     values: Mapping[str, Mapping[str, Array]],
     flows: Flows,
-    accounts: Mapping[str, Account],
-) -> dict[str, float]:
-    """The eight KPIs of a dispatch, and those others that its system has."""
+    ledgers: Mapping[str, Ledger],
+) -> Operation:
+    """Sum up a dispatch."""
     sums, hours = _Sums(), system.horizon.step_hours
     for name, component in system.components.items():
         ports = flows[name]
         amounts = {key: float(port.flow.sum()) * hours for key, port in ports.items()}
-        _count(component, sums, _Solved(amounts, ports, numbers[name], values[name], accounts[name], hours))
-    return _eight(sums, accounts) | _others(system, sums)
+        _count(component, sums, _Solved(amounts, ports, numbers[name], values[name], hours))
+    return Operation(ledgers, _of_the_eight(sums) | _others(system, sums), sums.own_generation)
+
+
+def kpis_of(system: System, operation: Operation, accounts: Mapping[str, Account]) -> dict[str, float]:
+    """The eight KPIs of a dispatch, and those others that its system has."""
+    kpis = {
+        "total_cost": sum(account.cost_eur for account in accounts.values()),
+        "total_co2": sum(account.co2_kg for account in accounts.values()),
+        **operation.physical,
+    }
+    if operation.own_generation_kwh > 0:
+        kpis["lcoe_eur_per_kwh"] = _own_cost_eur(system, accounts) / operation.own_generation_kwh
+    return kpis
+
+
+def kpis_again(reference: System, values: Mapping[str, Value], operation: Operation) -> dict[str, float]:
+    """What a dispatch of this design has for KPIs, from its operation: to the last bit what they are when solved.
+
+    Args:
+        reference: the system as its file states it; no capacities are left to the solver.
+        values: the design's, by dotted path.
+        operation: of any design that differs from this one in investments, lifetimes, subsidies, yearly fixed
+            costs, `economics.discount_rate` and `economics.project_years` at most.
+    """
+    system = reference.with_values(values)
+    accounts = accounts_of(system, operation.ledgers)
+    kpis = kpis_of(system, operation, accounts)
+    stated = reference.economics.baseline
+    if not stated:
+        return kpis
+    baseline = reference.with_values({**values, **stated})
+    return kpis | comparison(system, accounts, baseline, accounts_of(baseline, operation.baseline))
 
 
 @singledispatch
@@ -196,7 +243,7 @@ def _(grid: EnergyImport, sums: _Sums, solved: _Solved) -> None:
 @_count.register(SolarPv)
 @_count.register(WindTurbine)
 def _(_generator: SolarPv | WindTurbine, sums: _Sums, solved: _Solved) -> None:
-    _count_own_electricity(sums, solved, solved.amounts["electricity_kw"])
+    _count_own_electricity(sums, solved.amounts["electricity_kw"])
     _count_free(sums, solved, solved.amounts["electricity_kw"])
 
 
@@ -212,13 +259,12 @@ def _(source: GenericSource, sums: _Sums, solved: _Solved) -> None:
     sums.renewable += renewable
     sums.other_primary += given - renewable
     if carrier_of(source) == "electricity":
-        _count_own_electricity(sums, solved, given)
+        _count_own_electricity(sums, given)
 
 
-def _count_own_electricity(sums: _Sums, solved: _Solved, given_kwh: float) -> None:
+def _count_own_electricity(sums: _Sums, given_kwh: float) -> None:
     sums.generation += given_kwh
     sums.own_generation += given_kwh
-    sums.own_cost += solved.account.cost_eur
 
 
 def _count_free(sums: _Sums, solved: _Solved, used_kwh: float) -> None:
@@ -307,11 +353,20 @@ def _running_eur_per_year(system: System, accounts: Mapping[str, Account]) -> fl
     return operation / system.horizon.year_share + fixed
 
 
-def _eight(sums: _Sums, accounts: Mapping[str, Account]) -> dict[str, float]:
+def _own_cost_eur(system: System, accounts: Mapping[str, Account]) -> float:
+    """What the sources of (K13) cost."""
+    return sum(
+        accounts[name].cost_eur
+        for name, component in system.components.items()
+        if isinstance(component, SolarPv | WindTurbine)
+        or (isinstance(component, GenericSource) and carrier_of(component) == "electricity")
+    )
+
+
+def _of_the_eight(sums: _Sums) -> dict[str, float]:
+    """The first eight KPIs but for cost and CO2."""
     entering = sums.renewable + sums.grid_import + sums.other_primary
     return {
-        "total_cost": sum(account.cost_eur for account in accounts.values()),
-        "total_co2": sum(account.co2_kg for account in accounts.values()),
         "self_consumption_rate": _rate(sums.generation - sums.grid_export, sums.generation),
         "self_sufficiency_rate": _rate(sums.demand - sums.grid_import, sums.demand),
         "renewable_fraction": _rate(sums.renewable + sums.renewable_import, entering),
@@ -322,7 +377,7 @@ def _eight(sums: _Sums, accounts: Mapping[str, Account]) -> dict[str, float]:
 
 
 def _others(system: System, sums: _Sums) -> dict[str, float]:
-    """The KPIs that every design of the system has besides the eight, and `lcoe_eur_per_kwh`."""
+    """The KPIs that every design of the system has besides the eight."""
     others = {
         "peak_import_kw": float(reduce(np.add, sums.imports).max()) if sums.imports else 0.0,
         "unserved_kwh": sums.unserved,
@@ -334,10 +389,7 @@ def _others(system: System, sums: _Sums) -> dict[str, float]:
         "unserved_water_m3": sums.water_unserved,
     }
     defined = defined_kpis(system)
-    others = {name: value for name, value in others.items() if name in defined}
-    if sums.own_generation > 0:
-        others["lcoe_eur_per_kwh"] = sums.own_cost / sums.own_generation
-    return others
+    return {name: value for name, value in others.items() if name in defined}
 
 
 def _rate(part: float, whole: float) -> float:

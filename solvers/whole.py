@@ -58,6 +58,7 @@ def solution_of(
         iterations=clock.iterations,
         attempts=attempts,
         reached_time_limit=unsettled and clock.left <= 0,
+        in_time=clock.in_time,
     )
     if answer.x is None or not answer.status.has_solution:
         return solution
