@@ -67,6 +67,10 @@ class Findings:
         return [
             Target("study_runs with its indexes, MB a million", megabytes["study_runs"], 500, "", at_least=False),
             Target("and simulation_runs with theirs, MB a million", both, 750, "", at_least=False),
+            Target(
+                "beside them, by which dispatches are taken over, MB a million", megabytes["dispatches"], 175, "",
+                at_least=False
+            ),
             Target(f"recording in chunks of {CHUNK}, ms an evaluation", self.recording, 0.2, "", at_least=False),
             Target(
                 "Optuna's SQLite storage over ours, times", self.optuna[0] / self.recording, 100, "", at_least=True
@@ -163,7 +167,8 @@ _HOW = """\
 - **Size**: the pages of the table and of all its indexes, of `dbstat`. `simulation_runs` is counted with the
   table of its blocks' extremes (`kpi_zones`). A byte more in each evaluation is a megabyte more: each character
   of a study's id counts 13 times, and what a flow adds to `metadata_json` (the solver's words, about 100 bytes)
-  comes on top.
+  comes on top. `dispatches` has a row for each dispatch that was solved and may be taken over, here for all of
+  them, and can be emptied.
 - **Recording**: `Store.record` alone, the mean over all chunks, each one durable (WAL, `synchronous=FULL`) when
   the call returns.
 - **Questions**: the median of {rounds} answers, the rows decoded, each time about another study; the first answer

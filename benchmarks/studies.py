@@ -158,6 +158,7 @@ def _study(folder: Path, hours: int, size: Size) -> Path:
     asked = yaml.safe_load(source.read_text(encoding="utf-8"))
     asked |= {
         "study": f"bench_{hours}_{size.evaluations}",
+        "cache": False,  # the bare loop has none
         "system": str(source.parent / asked["system"]),
         "algorithm": {"population_size": size.population, "max_generations": size.generations, "seed": 1},
         "timeseries": "none",

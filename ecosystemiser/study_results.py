@@ -119,6 +119,7 @@ class StudyResults:
             "successful": self.statistics["successful"],
             "failed": self.statistics["failed"],
             "infeasible": self.statistics["infeasible"],
+            "cached": self.statistics["cached"],
             "breaking_constraints": self.statistics["breaking_constraints"],
             "hypervolume": self.hypervolume,
             "knee": None if self.knee is None else self.front[self.knee]["run_id"],

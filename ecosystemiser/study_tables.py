@@ -28,9 +28,10 @@ def print_study(found: StudyResults) -> None:
     """Print what a study found, where its files lie, and what to ask next."""
     told = found.statistics
     count = f"{told['evaluations']:,} evaluation{'s' if told['evaluations'] != 1 else ''}"
+    took = duration(found.study["execution_time_seconds"] or 0.0)
     typer.echo(
         f"{found.study_id}: {found.study['status']}, {count} ({told['infeasible']:,} infeasible, "
-        f"{told['failed']:,} failed) in {duration(found.study['execution_time_seconds'] or 0.0)}\n"
+        f"{told['failed']:,} failed{known_before(told)}) in {took}\n"
     )
     shown = {"monte_carlo": _monte_carlo, "parametric": _parametric, "single": _single}
     shown.get(found.kind, _front)(found)
@@ -42,6 +43,12 @@ def print_study(found: StudyResults) -> None:
     for line in _NEXT[found.kind]:
         typer.echo(f"  ecosystemiser query {line.format(found.study_id)}{where}")
     typer.echo(f"  ecosystemiser report {found.study_id}{where}")
+
+
+def known_before(statistics: Row) -> str:
+    """How many dispatches were known before, where any was."""
+    cached = statistics["cached"]
+    return f", {cached:,} from the cache" if cached else ""
 
 
 _NEXT = {
@@ -156,13 +163,18 @@ def _side_by_side(rows: Sequence[Row]) -> Grid:
             **row,
             "status": row["simulation_status"],
             "gap": gap_of(row),
-            "seconds": row["evaluation_time_seconds"],
-            "of them solving": row["solver_time_seconds"],
+            "seconds": None if _is_cached(row) else row["evaluation_time_seconds"],
+            "of them solving": None if _is_cached(row) else row["solver_time_seconds"],
         }
         for row in rows
     ]
     extra = ["self_sufficiency_rate", "renewable_fraction", "status", "gap", "seconds", "of them solving"]
     return designs(told, "Solvers side by side", extra=extra)
+
+
+def _is_cached(row: Row) -> bool:
+    """Whether its dispatch was known: what the look-up took says nothing of a solver."""
+    return "cached_from" in (row["metadata_json"] or {})
 
 
 def _single(found: StudyResults) -> None:

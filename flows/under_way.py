@@ -34,6 +34,7 @@ from tasks.bookkeeping import Begun, FinalStatus, StudyRecord, begin, files_by_r
 from tasks.evaluate import Assignment, Design, Result, run_id
 from tasks.progress import Tally
 from tasks.retrying import is_tried_again
+from tasks.reuse import Reuse
 from tasks.scoring import Scored
 from tasks.steps import evaluate_chunk, explain_infeasible
 from tasks.workers import Runner, Workers, chunks_of, workers_for
@@ -82,6 +83,7 @@ class UnderWay(Generic[S]):
         tally: how far it is.
         bases: the designs that it looks at.
         begun: what was there before.
+        reuse: what was solved before, in this study or another.
     """
 
     asked: S
@@ -93,6 +95,7 @@ class UnderWay(Generic[S]):
     begun: Begun
     pool: Workers
     telling: Telling
+    reuse: Reuse
     numbers: int = 0
     infeasible: Design | None = field(default=None)
 
@@ -123,7 +126,7 @@ class UnderWay(Generic[S]):
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
             self.record.start(batch)
-            for results in self._solve(batch, f"{step.unit} {step.number}", keep_series=keep_series):
+            for results in self._answer(batch, f"{step.unit} {step.number}", keep_series=keep_series):
                 settled = self.record.settle(step.number, results)
                 scored |= {judged.design.number: judged for judged in settled}
                 self.tally.count(results)
@@ -137,6 +140,26 @@ class UnderWay(Generic[S]):
                 (judged.design for judged in answers if judged.status == "infeasible"), None
             )
         return answers
+
+    def _answer(self, designs: Sequence[Design], what: str, *, keep_series: bool) -> Iterator[list[Result]]:
+        """Results as they come: what is known, then one solve for each dispatch, then those that waited for it.
+
+        Time series are not taken over: where they are to be kept, all are solved.
+        """
+        if keep_series:
+            yield from map(self.reuse.offered, self._solve(designs, what, keep_series=True))
+            return
+        told = self.reuse.sort_out(designs)
+        if told.found:
+            yield told.found
+        yield from map(self.reuse.offered, self._solve(told.first, what, keep_series=False))
+        if told.waiting:
+            # By now what they wait for is recorded. Where it failed, nobody takes that over.
+            told = self.reuse.sort_out(told.waiting)
+            if told.found:
+                yield told.found
+            left = [*told.first, *told.waiting]
+            yield from map(self.reuse.offered, self._solve(left, what, keep_series=False))
 
     def _solve(self, designs: Sequence[Design], what: str, *, keep_series: bool) -> Iterator[list[Result]]:
         """Evaluate in chunks, as mapped tasks; yields results as they come, last those that were tried again."""
@@ -258,7 +281,8 @@ def under_way(
         with ExitStack() as stack:
             try:
                 pool = stack.enter_context(workers_for(runner, assignment, workers, dask_address))
-                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, telling)
+                reuse = Reuse(record.dispatches, loaded)
+                yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, telling, reuse)
             except BaseException as error:
                 status: FinalStatus = "failed" if isinstance(error, Exception) else "cancelled"
                 record.abandon(status, tally.seconds)

@@ -67,7 +67,7 @@ class LoadedStudy:
     @cached_property
     def content(self) -> dict[str, Any]:
         """What makes two studies the same: all but the name of the system's file, whose content counts."""
-        stated = self.study.model_dump(mode="json", exclude={"system", "description", "failures"})
+        stated = self.study.model_dump(mode="json", exclude={"system", "description", "failures", "cache"})
         # How patient a study is changes no result; what it does at the time limit may.
         at_limit = self.study.failures.at_time_limit
         rule = {} if at_limit == "accept" else {"failures": {"at_time_limit": at_limit}}

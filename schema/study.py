@@ -194,6 +194,9 @@ class StudyBase(Model):
     """How each evaluation is dispatched."""
     failures: FailureRules = FailureRules()
     """What becomes of evaluations that fail, hang, or run into the time limit."""
+    cache: bool = True
+    """Whether dispatches that were solved before are taken over, and its own offered to others. The results are
+    the same; without it every evaluation is solved, as when its time is to be measured."""
 
 
 class GeneticStudy(StudyBase):

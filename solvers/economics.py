@@ -23,9 +23,9 @@ def capital_recovery_factor(discount_rate: float, years: float) -> float:
 
     i (1 + i)^n / ((1 + i)^n - 1), and 1/n without interest; Short, Packey and Holt 1995, NREL/TP-462-5173, 2-26.
     """
-    if discount_rate == 0:
-        return 1.0 / years
     growth = math.pow(1.0 + discount_rate, years)
+    if growth == 1.0:  # or so little interest that it is lost beside 1
+        return 1.0 / years
     return discount_rate * growth / (growth - 1.0)
 
 

@@ -44,8 +44,8 @@ class Solution:
             where it is not 0, `rule_based` has told so, and the checks take the level that was reached.
         reached_time_limit: whether the time limit, or a window's share of it, ended the search; never where the
             dispatch is optimal.
-        in_time: whether no limit of time cut any solve on the way, so that a slower machine finds the same; an optimum
-            may have been reached another way.
+        in_time: whether no limit of time cut any solve on the way, that of an optimum included, so that a slower
+            machine finds the same.
     """
 
     status: Status

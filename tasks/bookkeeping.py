@@ -282,6 +282,10 @@ class StudyRecord:
         )
         return scored
 
+    def dispatches(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Recorded evaluations whose dispatch may be taken over, by its key."""
+        return self._write(self._store.dispatches, keys)
+
     def generation(self, told: Generation) -> None:
         """Record a generation's convergence and front."""
         self._write(self._store.record_generation, told)

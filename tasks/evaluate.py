@@ -17,13 +17,14 @@ from pydantic import ValidationError
 
 from schema.base import Value
 from schema.failure_rules import FailureRules
-from schema.store.records import RunFiles, run_id_of
+from schema.store.records import Reusable, RunFiles, run_id_of
 from schema.study import SolverSettings
 from schema.system import System
 
 if TYPE_CHECKING:
     from solvers.dispatch import Dispatcher
     from solvers.judging import Dispatch
+    from solvers.kpis import Operation
 
 EvaluationStatus = Literal["success", "failed", "infeasible"]
 
@@ -70,6 +71,11 @@ class Result:
         unwritten: why they could not be kept, though they should have been.
         conclusive: whether a failure would be the same if it were tried again.
         limited: whether the solver's time limit was reached.
+        in_time: whether no time limit had a say in it.
+        operation: what its KPIs are worked out from; None where they are as they are, a solver having chosen
+            capacities, and without a solution.
+        reusable: under which key others find its dispatch, if they may.
+        cached_from: the run whose dispatch was taken over; empty where it was solved.
     """
 
     design: Design
@@ -85,6 +91,10 @@ class Result:
     unwritten: str = ""
     conclusive: bool = False
     limited: bool = False
+    in_time: bool = True
+    operation: Operation | None = None
+    reusable: Reusable | None = None
+    cached_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,6 +246,8 @@ def _result(design: Design, dispatch: Dispatch, started_at: datetime) -> Result:
         kpis=dict(dispatch.kpis) if status == "success" else {},
         solver_seconds=solution.solver_seconds,
         limited=solution.reached_time_limit,
+        in_time=solution.in_time,
+        operation=None if dispatch.sizes else dispatch.operation,
         details={
             "solver_status": str(solution.status),
             "gap_fraction": solution.gap_fraction,

@@ -28,6 +28,7 @@ class Progress:
         best: best value of each objective among the designs that satisfy the constraints, in natural units.
         hypervolume: of the front after the last full generation.
         seconds: since the study began in this process.
+        cached: evaluations since then whose dispatch was known.
     """
 
     study_id: str
@@ -41,6 +42,7 @@ class Progress:
     seconds: float
     best: dict[str, float] = field(default_factory=dict)
     hypervolume: float | None = None
+    cached: int = 0
 
 
 Listener = Callable[[Progress], None]
@@ -80,6 +82,7 @@ class Tally:
         self.planned = planned
         self._began = time.perf_counter()
         self._counts = {"success": 0, "failed": 0, "infeasible": 0}
+        self._cached = 0
         self.seconds_per_evaluation: float | None = None
         self.best: dict[str, float] = {}
         self.hypervolume: float | None = None
@@ -113,7 +116,8 @@ class Tally:
         """Count a chunk, and measure how long an evaluation takes: half the past, half this chunk."""
         for result in results:
             self._counts[result.status] += 1
-        measured = [result.seconds for result in results if result.seconds]
+            self._cached += bool(result.cached_from)
+        measured = [result.seconds for result in results if result.seconds and not result.cached_from]
         if measured:
             now = sum(measured) / len(measured)
             before = self.seconds_per_evaluation or now
@@ -138,5 +142,6 @@ class Tally:
             seconds=self.seconds,
             best=self.best,
             hypervolume=self.hypervolume,
+            cached=self._cached,
         )
         report(self.last)

@@ -101,6 +101,8 @@ def evaluation_of(
 ) -> Evaluation:
     """A result as it is recorded."""
     metadata: dict[str, Any] = {"message": result.message, **result.details}
+    if result.cached_from:
+        metadata["cached_from"] = result.cached_from
     return Evaluation(
         study_id=study.study,
         evaluation_number=result.design.number,
@@ -119,6 +121,7 @@ def evaluation_of(
         started_at=result.started_at,
         files=result.files,
         metadata=metadata,
+        reusable=result.reusable,
     )
 
 

@@ -294,7 +294,11 @@ def runs(
     def made() -> Grid:
         before = ("run_id", "simulation_status")
         extra = [] if order_by is None else [order_by.split()[0]]
-        return design_tables.designs(rows, None, before=before, extra=extra)
+        cached = [(row["metadata_json"] or {}).get("cached_from") for row in rows]
+        if any(cached):
+            extra.append("cached_from")
+        told = [{**row, "cached_from": origin} for row, origin in zip(rows, cached, strict=True)]
+        return design_tables.designs(told, None, before=before, extra=extra)
 
     def picture() -> Picture | None:
         from ecosystemiser.commands.query_analyses import several

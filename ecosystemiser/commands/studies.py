@@ -45,6 +45,7 @@ def status(
     """Tell how far a study is, and whether it is being run."""
     from ecosystemiser.design_tables import best, moment, state
     from ecosystemiser.results import opened
+    from ecosystemiser.study_tables import known_before
     from schema.store import queries
 
     with opened(results) as store:
@@ -62,7 +63,7 @@ def status(
     of = f" of {planned:,}" if planned else ""
     typer.echo(
         f"  evaluations  {counts['evaluations']:,}{of}: {counts['successful']:,} solved, "
-        f"{counts['infeasible']:,} infeasible, {counts['failed']:,} failed"
+        f"{counts['infeasible']:,} infeasible, {counts['failed']:,} failed{known_before(counts)}"
     )
     typer.echo(f"  best         {best(study)}")
     took = study["execution_time_seconds"]

@@ -67,6 +67,12 @@ def m004_best_of_candidates(db: Database) -> None:
     zones.tell_candidates_apart(db.conn)
 
 
+def m005_dispatches_to_take_over(db: Database) -> None:
+    """A table of its own: rows in the order of their making, so that only the short keys' index is scattered."""
+    for statement in tables.DISPATCHES.statements():
+        db.execute(statement)
+
+
 def older_tables_set_aside(db: Database) -> None:
     legacy.set_tables_aside(db.conn)
 
@@ -80,6 +86,7 @@ STEPS: Final[Sequence[Step]] = (
     m002_names_once_per_study,
     m003_kpi_zones,
     m004_best_of_candidates,
+    m005_dispatches_to_take_over,
 )
 
 

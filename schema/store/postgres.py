@@ -366,6 +366,11 @@ _TABLES: Final = (
 _INDEXES: Final = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?"
 )
+# A whole index by which a column's rows are found.
+_BEGINS_WITH: Final = (
+    "SELECT 1 FROM pragma_index_list(?) l, pragma_index_info(l.name) i "
+    "WHERE NOT l.partial AND i.seqno = 0 AND i.name = ?"
+)
 _REFERENCES: Final = (
     "SELECT conname::text FROM pg_constraint WHERE contype = 'f' AND conrelid = to_regclass(%s)"
 )
@@ -398,7 +403,7 @@ def _make_tables(connection: psycopg.Connection[Any], shape: sqlite3.Connection)
                 f"REFERENCES {reference['table']} ({reference['to']}) ON DELETE {reference['on_delete']} "
                 "DEFERRABLE INITIALLY DEFERRED"
             )
-            if reference["from"] != "study_id":  # with which other indexes begin
+            if shape.execute(_BEGINS_WITH, [table, reference["from"]]).fetchone() is None:
                 # Without it every row deleted there would be looked for in all rows here.
                 name = f"idx_{table}_every_{reference['from']}"
                 run(f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({reference['from']})")

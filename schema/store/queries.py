@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schema.errors import Finding, InputError
-from schema.store.records import STUDY_TYPES
+from schema.store.records import KPI_COLUMNS, STUDY_TYPES
 from schema.store.statements import EVALUATIONS, IN_LIST, Row, decoded, study
 from schema.store.values import compact_json, utc_text
 from schema.store.where import unknown_name
@@ -134,6 +134,27 @@ def kept_runs(connection: sqlite3.Connection, study_id: str) -> list[Row]:
         "ORDER BY run_id",
         [study_id],
     )
+
+
+def dispatches(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Row]:
+    """Evaluations whose dispatch others may take over, by its key: `sums`, `kpis`, and what is told of them."""
+    found = connection.execute(
+        f"SELECT d.dispatch_key, d.sums, s.metadata_json AS run_metadata, {_OF_DISPATCH}, e.run_id, "
+        "e.simulation_status, e.metadata_json FROM dispatches d "
+        "JOIN study_runs e ON e.study_id = d.study_id AND e.evaluation_number = d.evaluation_number "
+        "JOIN simulation_runs s ON s.run_id = e.simulation_run_id "
+        f"WHERE d.dispatch_key {IN_LIST} AND e.simulation_status IN ('success', 'infeasible')",
+        [compact_json(list(keys))],
+    ).fetchall()
+    told = {row["dispatch_key"]: row for row in decoded(found)}
+    for row in told.values():
+        other = json.loads(row.pop("run_metadata") or "{}").get("kpis", {})
+        kpis = {**{name: row.pop(name) for name in KPI_COLUMNS}, **other}
+        row["kpis"] = {name: value for name, value in kpis.items() if value is not None}
+    return told
+
+
+_OF_DISPATCH: Final = ", ".join(f"s.{name}" for name in KPI_COLUMNS)
 
 
 def fronts(connection: sqlite3.Connection, study_id: str) -> list[Row]:

@@ -181,6 +181,19 @@ class RunStart:
 
 
 @dataclass(frozen=True)
+class Reusable:
+    """What lets other evaluations take over a dispatch.
+
+    Attributes:
+        key: a hash of all that decides it.
+        sums: what its KPIs are worked out from, as text; None where they are taken as they are.
+    """
+
+    key: str
+    sums: str | None = None
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A settled evaluation: the design, how it ended, and the dispatch's KPIs.
 
@@ -191,6 +204,7 @@ class Evaluation:
         constraint_violations: KPI → amount by which the study's bound is broken, raw.
         started_at: when it was begun; needed only where no `RunStart` was recorded.
         metadata: of the evaluation (`study_runs.metadata_json`).
+        reusable: None where no other evaluation may take over its dispatch.
     """
 
     study_id: str
@@ -210,6 +224,7 @@ class Evaluation:
     started_at: datetime | None = None
     files: RunFiles | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    reusable: Reusable | None = None
 
     def __post_init__(self) -> None:
         if self.status != "success" and (self.fitness is not None or self.objectives):
@@ -243,6 +258,17 @@ class Evaluation:
             "solver_time_seconds": finite(self.solver_time_seconds),
             "created_at": now,
             "metadata_json": compact_json(self.metadata),
+        }
+
+    def dispatch_row(self) -> dict[str, Any] | None:
+        """Under which key others find its dispatch; None where they shall not."""
+        if self.reusable is None:
+            return None
+        return {
+            "dispatch_key": self.reusable.key,
+            "study_id": self.study_id,
+            "evaluation_number": int(self.evaluation_number),
+            "sums": self.reusable.sums,
         }
 
     def simulation_run_row(self, now: str) -> dict[str, Any]:

@@ -58,6 +58,12 @@ SETTLE_STUDY_RUN: Final = upsert(
     kept={"run_id", "study_id", "evaluation_number", "created_at"},
 )
 
+# Of two that were solved at once, the one that came first stays.
+OFFER_DISPATCH: Final = (
+    f"{insert('dispatches', ('dispatch_key', 'study_id', 'evaluation_number', 'sums'))} "
+    "ON CONFLICT (dispatch_key) DO NOTHING"
+)
+
 ATTACH_FILES: Final = (
     "UPDATE simulation_runs SET results_path = :results_path, flows_path = :flows_path, "
     "components_path = :components_path, updated_at = :updated_at WHERE run_id = :run_id"

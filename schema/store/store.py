@@ -198,6 +198,7 @@ class Store:
         now = utc_text()
         simulation_runs = [evaluation.simulation_run_row(now) for evaluation in chunk]
         study_runs = [evaluation.study_run_row(now) for evaluation in chunk]
+        dispatches = [row for evaluation in chunk if (row := evaluation.dispatch_row())]
         with self._writing() as connection:
             _require_studies(connection, chunk)
             for study_id in {evaluation.study_id for evaluation in chunk}:
@@ -207,6 +208,17 @@ class Store:
             zones.widen(connection, chunk)
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
+            connection.executemany(statements.OFFER_DISPATCH, dispatches)
+
+    def dispatches(self, keys: Sequence[str]) -> dict[str, Row]:
+        """Evaluations whose dispatch others may take over, as `queries.dispatches` gives them."""
+        with self._turn:
+            try:
+                return queries.dispatches(self.connection, keys)
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"the database in {self.results_dir} cannot be read now ({error})"
+                ) from error
 
     def attach_files(self, files: Mapping[str, RunFiles]) -> None:
         """Record where the time series of settled runs lie, by run id."""

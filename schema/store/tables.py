@@ -261,6 +261,14 @@ SIMULATION_RUNS = Table(
     ],
 )
 
+# Dispatches that later evaluations may take over; it came with a later step.
+DISPATCHES = Table(
+    "dispatches",
+    {"dispatch_key": str, "study_id": str, "evaluation_number": int, "sums": str},
+    key="dispatch_key",
+    references=[OF_STUDY],
+)
+
 # Parents before children; study_runs and simulation_runs point to each other.
 FIRST_TABLES = (
     STUDIES,

@@ -17,8 +17,11 @@ from schema.kpis import KPI_UNITS, defined_kpis
 from schema.study import SolverSettings
 from schema.system import System
 from solvers.dispatch import METHODS, Dispatcher
-from solvers.model import numbers_of
+from solvers.kpis import kpis_again
+from solvers.model import numbers_of, structure_of
 from solvers.solution import Status
+from tasks.dispatch_keys import is_money
+from tasks.reuse import operation_of, text_of
 
 STEPS = 30
 GAP = 1e-4
@@ -390,3 +393,38 @@ def test_rules_refuse_a_unit_that_is_on_or_off_and_name_it():
     run = dispatcher("engine", "rule_based").dispatch()
     assert run.status is Status.FAILED
     assert "engine" in run.solution.message
+
+
+def money_of(system):
+    """Other numbers for all that components are bought for, and for what discounts it."""
+    attributes = [
+        (name, attribute)
+        for name, component in system.components.items()
+        for attribute in type(component).model_fields
+        if is_money(attribute)
+    ]
+    values = {f"{name}.{attribute}": 7.0 + place for place, (name, attribute) in enumerate(attributes)}
+    shares = {path: 0.37 for path in values if path.endswith("_fraction")}
+    return values | shares | {"economics.discount_rate": 0.031, "economics.project_years": 17.0}
+
+
+@CASE
+def test_a_dispatch_that_is_taken_over_has_to_the_last_bit_what_a_solve_gives(name, method):
+    # Among all types of component none has an equation into which money enters.
+    anew, run = dispatcher(name, method), run_of(name, method)
+    values = money_of(anew.system)
+    solved = anew.dispatch(values)
+    assert len(values) > 10
+    assert solved.kpis["total_cost"] != run.kpis["total_cost"]
+    operation = operation_of(anew.system, text_of(anew.system, run.operation), run.kpis)
+    assert list(kpis_again(anew.system, values, operation).items()) == list(solved.kpis.items())
+    reference, other = anew.case({}).numbers, anew.case(values).numbers
+    for part in SYSTEMS[name]:
+        assert reference[part].keys() == other[part].keys()
+        assert all(np.array_equal(number, other[part][key]) for key, number in reference[part].items())
+    assert structure_of(anew.case({}).system) == structure_of(anew.case(values).system)
+
+
+@CASE
+def test_no_time_limit_has_a_say_where_there_is_time(name, method):
+    assert run_of(name, method).solution.in_time

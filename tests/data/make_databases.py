@@ -17,7 +17,7 @@ from pathlib import Path
 
 from schema.store import migrations
 from schema.store.database import FILE_NAME
-from schema.store.records import Evaluation, Front, Generation, Kpis, NewStudy, RunStart
+from schema.store.records import Evaluation, Front, Generation, Kpis, NewStudy, Reusable, RunStart
 from schema.store.store import Store
 
 FOLDER = Path(__file__).parent / "databases"
@@ -215,6 +215,7 @@ def fill(store: Store) -> None:
             fitness=cost,
             kpis=Kpis(total_cost=cost, renewable_fraction=share),
             metadata={"message": "Optimal"},
+            reusable=Reusable(f"key_of_dispatch{number}", f"[0,{cost},0]"),
         )
         for number, (cost, share) in enumerate([(100.0, 0.25), (90.0, 0.125)])
     ]

@@ -9,13 +9,13 @@ import pytest
 
 from schema.store import migrations
 from schema.store.store import Store
-from schema.store.tables import FIRST_TABLES
+from schema.store.tables import DISPATCHES, FIRST_TABLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "database.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-@pytest.mark.parametrize("table", [table.name for table in FIRST_TABLES])
+@pytest.mark.parametrize("table", [table.name for table in (*FIRST_TABLES, DISPATCHES)])
 def test_every_column_is_documented_and_no_other(table, tmp_path):
     with Store.open(tmp_path) as store:
         real = {row["name"] for row in store.connection.execute(f"PRAGMA table_info({table})")}

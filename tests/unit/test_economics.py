@@ -70,6 +70,7 @@ def test_annuities_pay_back_the_investment_with_its_interest():
 
 def test_the_factor_is_continuous_at_a_rate_of_0():
     assert capital_recovery_factor(1e-7, 20) == pytest.approx(1 / 20, rel=1e-5)
+    assert capital_recovery_factor(1e-30, 20) == 1 / 20
 
 
 def test_investment_goes_with_power_or_with_energy():

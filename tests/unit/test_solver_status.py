@@ -14,7 +14,7 @@ from schema.study import SolverSettings
 from schema.system import System
 from solvers import milp
 from solvers.dispatch import Dispatcher
-from solvers.highs import STATUS, PersistentHighs
+from solvers.highs import STATUS, Clock, Outcome, PersistentHighs
 from solvers.program import LinearProgram
 from solvers.solution import Status
 
@@ -215,3 +215,25 @@ def test_a_point_is_needed_for_every_status_that_claims_one():
 )
 def test_the_gap_is_relative_to_the_objective(objective, bound, gap):
     assert milp.relative_gap(objective, bound) == pytest.approx(gap)
+
+
+def outcome(*, hit_limit):
+    status = Status.FEASIBLE if hit_limit else Status.OPTIMAL
+    return Outcome(status, "", hit_limit, None, 0.0, 0.0, seconds=0.1, iterations=3)
+
+
+def test_a_clock_tells_whether_a_limit_had_a_say():
+    clock = Clock(60.0)
+    clock.count(outcome(hit_limit=False))
+    assert clock.in_time
+    clock.count(outcome(hit_limit=True))
+    assert not clock.in_time
+    assert not Clock(0.0).in_time
+
+
+def test_what_was_cut_in_a_part_was_cut_in_the_whole():
+    whole, part, spent = Clock(60.0), Clock(5.0), Clock(0.0)
+    whole.add(part)
+    assert whole.in_time
+    whole.add(spent)
+    assert not whole.in_time

@@ -15,7 +15,16 @@ import pytest
 from schema.errors import InputError
 from schema.store import database, migrations, queries, tables
 from schema.store.errors import StoreError, StudyAliveError
-from schema.store.records import Evaluation, Front, Generation, Kpis, NewStudy, RunStart, check_study_id
+from schema.store.records import (
+    Evaluation,
+    Front,
+    Generation,
+    Kpis,
+    NewStudy,
+    Reusable,
+    RunStart,
+    check_study_id,
+)
 from schema.store.store import Store
 
 
@@ -374,3 +383,49 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(store):
     assert migrations.applied(store.connection) == migrations.names()
     assert "note" not in store.study("house")
     assert store.connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+# -- dispatches that may be taken over
+
+
+def test_a_dispatch_that_is_offered_is_found_by_its_key(store):
+    kpis = Kpis(
+        total_cost=0.1 + 0.2, renewable_fraction=1 / 3, other={"peak_import_kw": 2 / 3, "npv_eur": None}
+    )
+    told = {"message": "optimal", "iterations": 7}
+    store.record([evaluation(4, 5.0, kpis=kpis, metadata=told, reusable=Reusable("key", "[1,[2]]"))])
+    store.record([evaluation(5, status="infeasible", reusable=Reusable("none")), evaluation(6, 1.0)])
+    found = store.dispatches(["key", "none", "unknown"])
+    assert found.keys() == {"key", "none"}
+    assert found["key"]["run_id"] == "house-0000004"
+    assert found["key"]["sums"] == "[1,[2]]"
+    # Every digit, or what is worked out from them would be another number.
+    assert found["key"]["kpis"] == {
+        "total_cost": 0.1 + 0.2,
+        "renewable_fraction": 1 / 3,
+        "peak_import_kw": 2 / 3,
+    }
+    assert (found["key"]["simulation_status"], found["key"]["metadata_json"]) == ("success", told)
+    assert (found["none"]["simulation_status"], found["none"]["kpis"]) == ("infeasible", {})
+    assert store.dispatches([]) == {}
+
+
+def test_of_two_dispatches_with_one_key_the_first_stays(store):
+    store.record([evaluation(1, 5.0, reusable=Reusable("key"))])
+    store.record([evaluation(0, 5.0, reusable=Reusable("key")), evaluation(1, 5.0, reusable=Reusable("key"))])
+    assert store.dispatches(["key"])["key"]["run_id"] == "house-0000001"
+    assert count(store, "dispatches") == 1
+
+
+def test_a_deleted_study_s_dispatches_are_no_more(store):
+    store.create_study(NewStudy("street", "genetic_algorithm", objectives={"total_cost": "minimise"}))
+    store.record([evaluation(0, 5.0, reusable=Reusable("key"))])
+    store.record([evaluation(0, 5.0, study_id="street", reusable=Reusable("other"))])
+    store.delete_study("house")
+    assert store.dispatches(["key", "other"]).keys() == {"other"}
+
+
+def test_a_dispatch_whose_rows_are_gone_is_not_found(store):
+    store.record([evaluation(0, 5.0, reusable=Reusable("key"))])
+    store.connection.execute("DELETE FROM simulation_runs WHERE run_id = 'house-0000000'")
+    assert store.dispatches(["key"]) == {}
