@@ -11,7 +11,8 @@ columns that must be whole.
 
 A unit's commitment looks ahead hours, storages and charges days to months: (V2) decides the former with the
 relaxation's sight of the latter, (V3) settles the latter exactly. (V5) solves its windows by MILP as well, so that
-little of the relaxation's weakness is left in the gap.
+little of the relaxation's weakness is left in the gap. The scout's commitment is no start for the windows: that
+spares them next to nothing.
 """
 
 from __future__ import annotations

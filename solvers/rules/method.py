@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from schema.components import Dispatchable
+from schema.components import Component, Dispatchable
 from solvers.case import Case, Engine
-from solvers.components.commitment import counts_starts, is_switched
 from solvers.judging import Dispatch, judge
 from solvers.maths import Array, Numbers
 from solvers.model import maths_of
+from solvers.rules.committed import CommittedPassage, full_load_ratio, segments_of, starts_of
 from solvers.rules.levels import Level, level_of
-from solvers.rules.network import Flow, Give, Network, Store, network_of
+from solvers.rules.network import AT_LOAD, Flow, Give, Network, Store, network_of, switches_of
 from solvers.rules.stepping import Passage
 from solvers.rules.tables import Table
 from solvers.rules.telling import shortages
@@ -72,14 +72,14 @@ def dispatch_all(cases: Sequence[Case], engine: Engine, room: Room | None = None
         engine: its engine.
         room: memory that is used again; the dispatches then have no flows, states and values.
     """
-    found = {place: refused for place, case in enumerate(cases) if (refused := _refused(case)) is not None}
-    left = [place for place in range(len(cases)) if place not in found]
-    for (network, order), places in _alike(cases, left, engine).items():
+    found: dict[int, Dispatch] = {}
+    seen = [_with_full_load(case) for case in cases]
+    for (network, order), places in _alike(seen, engine).items():
         ways = [_ways(network)[place] for place in order]
         for chunk in _chunks(places, most_together(cases[0].system.horizon.steps)):
             began = perf_counter()
             values = _passed(
-                [cases[place] for place in chunk], network, ways, Room() if room is None else room
+                [seen[place] for place in chunk], network, ways, Room() if room is None else room
             )
             seconds = (perf_counter() - began) / len(chunk)
             for place, own in zip(chunk, values, strict=True):
@@ -95,33 +95,23 @@ def _chunks(places: Sequence[int], most: int) -> list[Sequence[int]]:
     return [places[start:stop] for start, stop in pairwise(bounds)]
 
 
-def _refused(case: Case) -> Dispatch | None:
-    """Units that are switched on and off are not known to the rules yet."""
-    switched = [
-        name
-        for name, component in case.system.components.items()
-        if isinstance(component, Dispatchable)
-        and (
-            is_switched(component) or counts_starts(component) or component.ramp_fraction_per_hour is not None
-        )
-    ]
-    if not switched:
-        return None
-    message = (
-        f"rule_based keeps no minimum loads, starts or ramps, which {', '.join(switched)} has; use milp, "
-        "rolling_horizon or hybrid"
-    )
-    return Dispatch(case.system, Solution(Status.FAILED, message))
+def _with_full_load(case: Case) -> Case:
+    """With the ratios at full load of units whose efficiency goes with their load."""
+    lines = {switch.component: switch.line for switch in switches_of(case.system) if switch.line}
+    if not lines:
+        return case
+    numbers = dict(case.numbers)
+    for name, ratio in lines.items():
+        own = numbers[name]
+        numbers[name] = MappingProxyType({**own, AT_LOAD: full_load_ratio(own, ratio)})
+    return replace(case, numbers=numbers)
 
 
-def _alike(
-    cases: Sequence[Case], places: Sequence[int], engine: Engine
-) -> dict[tuple[Network, tuple[int, ...]], list[int]]:
+def _alike(cases: Sequence[Case], engine: Engine) -> dict[tuple[Network, tuple[int, ...]], list[int]]:
     """Places of designs that share a network and an order of its ways."""
     groups: dict[tuple[Network, tuple[int, ...]], list[int]] = defaultdict(list)
     reference = Means(engine.reference.numbers)
-    for place in places:
-        case = cases[place]
+    for place, case in enumerate(cases):
         network = network_of(case.system)
         order = order_of(_ways(network), network, Means(case.numbers, reference))
         groups[network, order].append(place)
@@ -151,11 +141,24 @@ def _passed(cases: Sequence[Case], network: Network, ways: Sequence[Way], room: 
         level_of(store, table, uppers, system.horizon.step_hours, _feeders(network, store, table, uppers))
         for store in network.stores
     ]
-    passage = Passage(network, ways, table, limits, levels, _kept(ways, levels, uppers))
+    kept = _kept(ways, levels, uppers)
+    if network.switches:
+        units = {
+            name: [_unit(case, name) for case in cases] for name in (s.component for s in network.switches)
+        }
+        passage: Passage = CommittedPassage(network, ways, table, limits, levels, kept, units)
+    else:
+        passage = Passage(network, ways, table, limits, levels, kept)
     results = room.arrays(passage.names, (len(cases), system.horizon.steps))
     passage.run(results)
     return [_values(case, network, {flow: series[place] for flow, series in results.items()})
             for place, case in enumerate(cases)]  # fmt: skip
+
+
+def _unit(case: Case, name: str) -> Dispatchable:
+    unit = case.system.components[name]
+    assert isinstance(unit, Dispatchable)  # as it has a switch
+    return unit
 
 
 def _kept(ways: Sequence[Way], levels: Sequence[Level], uppers: Mapping[Flow, str]) -> set[Flow]:
@@ -218,8 +221,18 @@ def _values(case: Case, network: Network, series: Mapping[Flow, Array]) -> Value
                 own[var.name] = np.maximum(numbers[var.upper] - series[Flow(name, "served")], 0.0)
             elif var.name not in {"monthly_peak_kw", "yearly_peak_kw"}:
                 own[var.name] = np.zeros(case.system.horizon.steps)
-        own |= _peaks(numbers, own)
+        own |= _peaks(numbers, own) | _commitment(component, numbers, own)
     return values
+
+
+def _commitment(component: Component, numbers: Numbers, own: Mapping[str, Array]) -> dict[str, Array]:
+    """What follows from when a unit is on, and from its output."""
+    found: dict[str, Array] = {}
+    if "start" in own:
+        found["start"] = starts_of(own["on"], bool(numbers["was_on"][0]))
+    if "idle_kw" in numbers:
+        found |= segments_of(numbers, own[maths_of(component).variables(component)[0].name])
+    return found
 
 
 def _peaks(numbers: Numbers, own: Mapping[str, Array]) -> dict[str, Array]:

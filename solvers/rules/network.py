@@ -12,7 +12,9 @@ from schema.components import (
     Chiller,
     Cogeneration,
     Component,
+    Converter,
     Demand,
+    Dispatchable,
     ElectricBoiler,
     Electrolyser,
     EnergyImport,
@@ -35,7 +37,11 @@ from schema.components import (
     WindTurbine,
 )
 from schema.system import System
+from solvers.components.commitment import is_switched
 from solvers.model import maths_of
+
+AT_LOAD = "at_load"
+"""A ratio that goes with the load of its unit; as a parameter, the one at full load."""
 
 
 class Give(IntEnum):
@@ -172,9 +178,27 @@ class Network:
     stores: tuple[Store, ...]
     rivals: tuple[tuple[Flow, Flow], ...]
     """Flows that must not both be above 0."""
+    switches: tuple[Switch, ...] = ()
 
 
-Part = Source | Sink | Unit | Store
+@dataclass(frozen=True)
+class Switch:
+    """What keeps rules of commitment.
+
+    Attributes:
+        component: its name.
+        flow: what its capacity limits.
+        whole: whether it is on or off; else a ramp is all that binds it.
+        line: parameter of how much of its other flow goes with `flow`, where that changes with its load.
+    """
+
+    component: str
+    flow: Flow
+    whole: bool
+    line: str = ""
+
+
+Part = Source | Sink | Unit | Store | Switch
 
 
 def network_of(system: System) -> Network:
@@ -183,6 +207,7 @@ def network_of(system: System) -> Network:
     rivals: list[tuple[Flow, Flow]] = []
     for name, component in system.components.items():
         parts.extend(_parts(component, name))
+        parts.extend(_switches(component, name))
         maths = maths_of(component)
         if maths.exclusive is not None:
             stand = {var.name for var in maths.variables(component)}
@@ -195,7 +220,41 @@ def network_of(system: System) -> Network:
         tuple(part for part in parts if isinstance(part, Unit)),
         tuple(part for part in parts if isinstance(part, Store)),
         tuple(rivals),
+        tuple(part for part in parts if isinstance(part, Switch)),
     )
+
+
+def switches_of(system: System) -> Iterator[Switch]:
+    """The units of a system that keep rules of commitment."""
+    for name, component in system.components.items():
+        yield from _switches(component, name)
+
+
+def _switches(component: Component, name: str) -> Iterator[Switch]:
+    if not isinstance(component, Dispatchable):
+        return
+    whole = is_switched(component)
+    if whole or component.ramp_fraction_per_hour is not None:
+        flow = Flow(name, maths_of(component).variables(component)[0].name)
+        yield Switch(name, flow, whole, _line_of(component))
+
+
+def _line_of(component: Dispatchable) -> str:
+    """The parameter that a part-load line takes the place of."""
+    if not isinstance(component, Converter) or component.part_load is None:
+        return ""
+    match component:
+        case Electrolyser():
+            return "output_per_input"
+        case Cogeneration():
+            return "fuel_per_electricity"
+        case _:
+            return "input_per_output"
+
+
+def _ratio(unit: Converter, name: str, parameter: str) -> tuple[Ratio, ...]:
+    """A ratio of a unit's flows; one that goes with the load has a name of its own."""
+    return (Ratio(name, AT_LOAD if _line_of(unit) == parameter else parameter),)
 
 
 @singledispatch
@@ -301,20 +360,20 @@ def _price_of(unit: Any) -> str:
 def _(unit: Any, name: str) -> Iterator[Part]:
     taken, given = map(unit.node, unit.own_carriers)
     output = Flow(name, maths_of(unit).variables(unit)[0].name)
-    yield Unit(output, (End(taken, (Ratio(name, "input_per_output"),)),), (End(given),), _price_of(unit))
+    yield Unit(output, (End(taken, _ratio(unit, name, "input_per_output")),), (End(given),), _price_of(unit))
 
 
 @_parts.register
 def _(unit: Electrolyser, name: str) -> Iterator[Part]:
     taken, given = map(unit.node, unit.own_carriers)
-    made = End(given, (Ratio(name, "output_per_input"),))
+    made = End(given, _ratio(unit, name, "output_per_input"))
     yield Unit(Flow(name, "electricity_kw"), (End(taken),), (made,), _price_of(unit))
 
 
 @_parts.register
 def _(unit: Cogeneration, name: str) -> Iterator[Part]:
     fuel, electricity, heat = map(unit.node, unit.own_carriers)
-    flow, taken = Flow(name, "electricity_kw"), End(fuel, (Ratio(name, "fuel_per_electricity"),))
+    flow, taken = Flow(name, "electricity_kw"), End(fuel, _ratio(unit, name, "fuel_per_electricity"))
     least = unit.min_thermal_efficiency_fraction
     counted = () if least is None else (Flow(name, "heat_kw"),)
     shares = {"heat_per_electricity": unit.thermal_efficiency_fraction}

@@ -8,7 +8,7 @@ that a way lowers again, a what arrives by it.
 
 (J6)  a = min(min_f q_f / c_f, min_r y_r / c_r)
 (J7)  q_f ← max(q_f - c_f a, 0),   y_f ← y_f + c_f a,   y_r ← max(y_r - c_r a, 0),   q_r ← q_r + c_r a
-(J8)  q_f ← 0 before a way where y of what must not run beside f is above 0
+(J8)  a = 0 where y of what must not run beside one of its flows is above 0
 
 A step is a list of operations on arrays that stay where they are, worked out once for all steps in which the same
 ways are alive: calling numpy takes longer than what it then does for some hundred designs. What numpy is given
@@ -38,7 +38,7 @@ NOTHING = 1e-9
 """A flow up to this is no flow; it excludes no other."""
 _NEXT_TO_NOTHING = np.array(NOTHING)
 
-_Operation = tuple[Callable[..., object], Any, Any, Array]
+Operation = tuple[Callable[..., object], Any, Any, Array]
 """What is called, with two arrays and the one that it fills."""
 _FEW_OPERATIONS = 3
 """So many are done before it is asked whether they are of any use."""
@@ -54,34 +54,44 @@ class _Feeds:
 
     Attributes:
         now: what they are in a step: limits (n,), ratios (n,) or () where all designs have the same.
-        changing: what those that change are in each step.
+        changing: arrays that change, with what they are in each step.
     """
 
     def __init__(
         self, limits: Mapping[Flow, Array], ratios: Mapping[tuple[Product, ...], Array], designs: int
     ) -> None:
-        arrays: dict[Hashable, Array] = dict([*limits.items(), *ratios.items()])
-        self.changing = {key: array for key, array in arrays.items() if array.shape[0] > 1}
+        self.changing: dict[Hashable, tuple[Array, Array]] = {}
         self.now: dict[Hashable, Array] = {}
-        for key, array in arrays.items():
-            first = array[0].reshape(()) if array.shape[1] == 1 else array[0]
-            self.now[key] = np.array(np.broadcast_to(first, designs) if key in limits else first)
+        for flow, array in limits.items():
+            self.now[flow] = np.array(np.broadcast_to(array[0], designs))
+            if array.shape[0] > 1:
+                self.changing[flow] = (self.now[flow], array)
+        for products, array in ratios.items():
+            self.add(products, array)
+
+    def add(self, key: Hashable, array: Array) -> Array:
+        """One more, by steps and designs: what it is in a step."""
+        if key not in self.now:
+            self.now[key] = np.array(array[0].reshape(()) if array.shape[1] == 1 else array[0])
+            if array.shape[0] > 1:
+                self.changing[key] = (self.now[key], array)
+        return self.now[key]
 
 
-class _Turn(NamedTuple):
+class Turn(NamedTuple):
     """Operations, and those that follow where any of what they found is not 0; always where they found nothing."""
 
-    first: list[_Operation]
+    first: list[Operation]
     found: Array | None
-    then: list[_Operation]
+    then: list[Operation]
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What is done in a step: which parameters are read, and what follows."""
 
     read: tuple[tuple[Array, Array], ...]
-    turns: tuple[_Turn, ...]
+    turns: tuple[Turn, ...]
 
 
 class Passage:
@@ -135,6 +145,7 @@ class Passage:
             self._rivals |= {one: other, other: one}
         amounts = {products for way in ways for _, products in way.terms + way.counted + way.spared}
         ratios = {products: table.sum_of(products) for products in amounts if products != ((),)}
+        self._ratios = tuple(ratios)
         self._feeds = _Feeds(limits, ratios, designs)
         self._nothing = np.zeros(designs)
         self._alive = self._alive_ways(limits, levels)
@@ -170,9 +181,15 @@ class Passage:
         """What `run` works out."""
         return [flow for flow in self._names if flow.name]
 
-    def _step(self, step: int, plan: _Plan) -> None:
+    def _step(self, step: int, plan: Plan) -> None:
         for now, rows in plan.read:
             np.copyto(now, rows[step])
+        self._follow(step, plan)
+        if self._levels is not None:
+            self._levels.close()
+
+    def _follow(self, step: int, plan: Plan) -> None:
+        """All ways, from levels as they were before the step."""
         if self._levels is not None:
             self._levels.open(step)
         for flows in self._flows:
@@ -183,12 +200,10 @@ class Passage:
             if found is None or np.count_nonzero(found):
                 for operation, one, other, into in then:
                     operation(one, other, into)
-        if self._levels is not None:
-            self._levels.close()
 
-    def _plans(self) -> list[_Plan]:
+    def _plans(self) -> list[Plan]:
         """What is done in each step; steps in which the same ways are alive share a plan."""
-        plans: dict[bytes, _Plan] = {}
+        plans: dict[bytes, Plan] = {}
         found = []
         for alive in self._alive:
             key = alive.tobytes()
@@ -198,46 +213,30 @@ class Passage:
             found.append(plans[key])
         return found
 
-    def _planned(self, ways: Sequence[Way]) -> _Plan:
+    def _planned(self, ways: Sequence[Way]) -> Plan:
         last = {flow: turn for turn, way in enumerate(ways) for flow, _ in way.terms}
-        changing = self._feeds.changing
-        asked = {key for way in ways for term in way.terms + way.counted + way.spared for key in term}
-        read = tuple((self._feeds.now[key], changing[key]) for key in changing if key in asked)
         opened = {flow for store in self._stores for flow in (store.give, store.take, store.wish)}
-        used_since: set[Flow] = set()
         begun: set[Flow] = set()
-        turns: list[_Turn] = []
+        turns: list[Turn] = []
         for turn, way in enumerate(ways):
-            barred: list[_Operation] = []
-            flows = [flow for flow, _ in way.terms]
-            for flow in flows:
-                rival = self._rivals.get(flow)
-                if rival in used_since:
-                    barred += self._barred_by(flow, rival, opened)
-                    used_since.discard(rival)
-            used_since.update(flows)
-            later = {flow for flow in flows if last[flow] > turn}
+            later = {flow for flow, _ in way.terms if last[flow] > turn}
             first, amount, then = self._followed(way, later, opened, begun)
-            turns.append(_Turn([*barred, *first], amount if len(then) > _FEW_OPERATIONS else None, then))
+            turns.append(Turn(first, amount if len(then) > _FEW_OPERATIONS else None, then))
             opened |= later
             begun.update(flow for flow, _ in (*way.terms, *way.counted, *way.spared))
-        return _Plan(read, tuple(turns))
+        return Plan(self._read_for(ways), tuple(turns))
 
-    def _barred_by(self, flow: Flow, rival: Flow, opened: set[Flow]) -> list[_Operation]:
-        """Its room is taken wherever its rival flows (J8)."""
-        room, operations = self._room[flow], []
-        if flow not in opened:
-            operations.append((np.add, self._feeds.now[flow], self._nothing, room))
-            opened.add(flow)
-        return [*operations, (self._bar, self._used[rival], self._nothing, room)]
+    def _read_for(self, ways: Sequence[Way]) -> tuple[tuple[Array, Array], ...]:
+        asked = {key for way in ways for term in way.terms + way.counted + way.spared for key in term}
+        return tuple(read for key, read in self._feeds.changing.items() if key in asked)
 
-    def _bar(self, used: Array, nothing: Array, room: Array) -> None:
+    def _bar(self, used: Array, nothing: Array, amount: Array) -> None:
         np.greater(used, _NEXT_TO_NOTHING, self._barred)
-        np.copyto(room, nothing, where=self._barred)
+        np.copyto(amount, nothing, where=self._barred)
 
     def _followed(
         self, way: Way, later: AbstractSet[Flow], opened: AbstractSet[Flow], begun: AbstractSet[Flow]
-    ) -> _Turn:
+    ) -> Turn:
         """A way of which some flows are asked for later, and some are opened or begun before."""
         rooms = {flow: self._room[flow] if flow in opened else self._feeds.now[flow] for flow, _ in way.terms}
         ratios = {flow: self._feeds.now.get(products) for flow, products in way.terms + way.counted}
@@ -248,7 +247,10 @@ class Passage:
         limits = [(rooms[flow], ratios[flow]) for flow, _ in way.terms]
         limits += [(self._used[flow], self._feeds.now.get(products)) for flow, products in way.spared]
         first = self._scarcest(limits, amount)
-        then: list[_Operation] = []
+        # Asked anew for each way: what is barred must not hang on which ways others need.
+        rivals = [self._rivals[flow] for flow, _ in way.terms if flow in self._rivals]
+        first += [(self._bar, self._used[rival], self._nothing, amount) for rival in rivals if rival in begun]
+        then: list[Operation] = []
         for flow, ratio in ratios.items():
             used = None if flow == into else self._used.get(flow)
             room = self._room[flow] if flow in later else None
@@ -267,11 +269,11 @@ class Passage:
                     turn.append((np.fmax, room, self._nothing, room))
             if used is not None and moved is not used:
                 turn.append((np.add, used, moved, used))
-        return _Turn(first, amount, then + self._lowered(way, amount, opened))
+        return Turn(first, amount, then + self._lowered(way, amount, opened))
 
-    def _scarcest(self, limits: Sequence[tuple[Array, Array | None]], amount: Array) -> list[_Operation]:
+    def _scarcest(self, limits: Sequence[tuple[Array, Array | None]], amount: Array) -> list[Operation]:
         """What arrives, into `amount` (J6)."""
-        operations: list[_Operation] = []
+        operations: list[Operation] = []
         most: Array | None = None
         for room, ratio in sorted(limits, key=lambda limit: limit[1] is not None):
             there = room
@@ -285,9 +287,9 @@ class Passage:
         assert most is not None  # every way has a source and a sink
         return operations if most is amount else [*operations, (np.add, most, self._nothing, amount)]
 
-    def _lowered(self, way: Way, amount: Array, opened: AbstractSet[Flow]) -> list[_Operation]:
+    def _lowered(self, way: Way, amount: Array, opened: AbstractSet[Flow]) -> list[Operation]:
         """Flows that a way lowers again, and the room that they leave (J7)."""
-        operations: list[_Operation] = []
+        operations: list[Operation] = []
         for flow, products in way.spared:
             ratio, moved, used, room = (
                 self._feeds.now.get(products),

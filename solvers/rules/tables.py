@@ -25,6 +25,14 @@ class Table:
         self._numbers = numbers
         self._arrays: dict[tuple[str, str], Array] = {}
 
+    def numbers_of(self, component: str) -> list[Numbers]:
+        """The designs' parameters of one component."""
+        return [numbers[component] for numbers in self._numbers]
+
+    def has(self, component: str, name: str) -> bool:
+        """Whether there is such a parameter."""
+        return name in self._numbers[0][component]
+
     def array(self, component: str, name: str) -> Array:
         """A parameter by steps and designs; one row or column stands for equal ones."""
         key = (component, name)

@@ -18,8 +18,28 @@ def shortages(
     values: Mapping[str, Mapping[str, Array]],
     network: Network,
 ) -> list[str]:
-    """A line for each node that is short and for each level that is not where it must be."""
-    return [*_nodes(system, numbers, values), *_levels(system, numbers, values, network)]
+    """A line for each node that is short, each level that is not where it must be, and each rule of a unit."""
+    return [
+        *_nodes(system, numbers, values),
+        *_levels(system, numbers, values, network),
+        *_units(system, numbers, values, network),
+    ]
+
+
+def _units(
+    system: System,
+    numbers: Mapping[str, Numbers],
+    values: Mapping[str, Mapping[str, Array]],
+    network: Network,
+) -> Iterator[str]:
+    equations = stated(system, numbers, values)
+    for switch in network.switches:
+        for label, off in equations[switch.component].at_most.items():
+            if off.max() > TOLERANCE:
+                yield (
+                    f"{switch.component} must run and finds no use or no energy for it: its {label} is not kept "
+                    f"{_when(system, off, 'kW')}"
+                )
 
 
 def _nodes(

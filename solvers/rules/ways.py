@@ -14,9 +14,12 @@ First come first served, in this order:
 5. sales, from free sources
 6. storages, from free sources, where selling is worth more
 
-and what is left of free sources is curtailed. Free and stored energy takes the way through the fewest units first,
-then that which loses least. What is bought takes the cheapest way, by the means of prices and efficiencies over
-the horizon, with a credit for what comes out beside.
+and what is left of free sources is curtailed. What a unit must run goes before all of these, and also from what is
+bought or stored to storages and sales (`solvers.rules.committed`).
+
+Free and stored energy takes the way through the fewest units first, then that which loses least. What is bought
+takes the cheapest way, by the means of prices and efficiencies over the horizon, with a credit for what comes out
+beside.
 """
 
 from __future__ import annotations
@@ -56,6 +59,7 @@ class Way:
         beside: sinks that must take what comes out beside, and how much.
         others: sources of what is taken beside.
         spared: flows that the way lowers again.
+        surplus: whether it is only for what a unit must run and nothing asks for.
     """
 
     source: Source
@@ -67,6 +71,7 @@ class Way:
     beside: tuple[tuple[Sink, Product], ...] = ()
     others: tuple[Source, ...] = ()
     spared: Terms = ()
+    surplus: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,13 +119,17 @@ def ways_of(network: Network) -> tuple[Way, ...]:
     places = _Places(network)
     giving_back = {source.flow.component for source in network.sources if source.rank is Give.STORED}
     apart = [*network.rivals, *((store.give, store.take) for store in network.stores)]
+    committed = {switch.flow for switch in network.switches}
     found: set[frozenset[object]] = set()
     ways: list[Way] = []
     for sink in sorted(network.sinks, key=lambda sink: sink.rank):
         begin = _Part(sink.node, (), (sink.node,), terms=tuple((flow, ()) for flow in sink.flows))
         for part, source in _supplies(places, begin, most_units=len(places.units)):
-            if _is_allowed(source, sink, giving_back):
-                way = _way(part, source, sink)
+            is_asked_for = _is_allowed(source, sink, giving_back)
+            if is_asked_for or committed:
+                way = replace(_way(part, source, sink), surplus=not is_asked_for)
+                if way.surplus and committed.isdisjoint(flow for flow, _ in way.terms):
+                    continue
                 flows, spared = dict(way.terms), dict(way.spared)
                 same: frozenset[object] = frozenset((*flows, *way.spared) if way.beside else way.terms)
                 clash = any(one in flows and other in flows for one, other in apart) or flows.keys() & spared
@@ -299,11 +308,13 @@ def order_of(ways: Sequence[Way], network: Network, means: Means) -> tuple[int, 
         network: whose they are.
         means: of the design's parameters.
     """
-    prices = _bought_at(network, means)
+    prices = _bought_at(network, ways, means)
     costs = [_cost_of(way, means, prices) for way in ways]
     needed: dict[str, float] = {}
     earned: dict[Flow, float] = {}
     for way, cost in zip(ways, costs, strict=True):
+        if way.surplus:
+            continue
         if way.source.rank is Give.BOUGHT and way.sink.rank is Take.DEMAND:
             needed[way.sink.node] = min(needed.get(way.sink.node, cost), cost)
         if way.sink.rank is Take.SELL:
@@ -323,7 +334,11 @@ def order_of(ways: Sequence[Way], network: Network, means: Means) -> tuple[int, 
             take = max(take, _LAST * (worth < lost))
         beside = sum(source.rank for source in way.others)
         if way.source.rank is Give.BOUGHT:
-            return (take, way.source.rank, round(costs[place], _EQUAL), way.units, beside, place)
+            # What serves two at once for less than the one alone goes first: else another takes the place of both.
+            saved = prices.get(way.sink.node, 0.0) - costs[place] if way.beside else 0.0
+            cost = -saved if saved > 0 else costs[place]
+            taken = sum(sink.rank for sink, _ in way.beside)
+            return (take, way.source.rank, saved <= 0, round(cost, _EQUAL), taken, way.units, beside, place)
         drawn = means.amount(dict(way.terms)[way.source.flow])
         return (take, way.source.rank, way.units, beside, round(drawn, _EQUAL), place)
 
@@ -343,13 +358,20 @@ def _turn_of(way: Way) -> int:
     return 3 if sells else 1 + rank
 
 
-def _bought_at(network: Network, means: Means) -> dict[str, float]:
-    """What a kilowatt costs at nodes that buy directly."""
+def _bought_at(network: Network, ways: Sequence[Way], means: Means) -> dict[str, float]:
+    """What a kilowatt costs at nodes that buy directly, and at others by a way that has nothing beside."""
     prices: dict[str, float] = {}
     for source in network.sources:
         if source.rank is Give.BOUGHT:
             price = means.of(source.flow.component, source.price)
             prices[source.node] = min(prices.get(source.node, price), price)
+    directly = set(prices)
+    for way in ways:
+        node = way.sink.node
+        alone = way.source.rank is Give.BOUGHT and way.sink.rank is Take.DEMAND and not way.beside
+        if alone and node not in directly:
+            cost = _cost_of(way, means, prices)
+            prices[node] = min(prices.get(node, cost), cost)
     return prices
 
 

@@ -186,12 +186,8 @@ NODE = {
 }  # fmt: skip
 """Where ports stand that are not named after their carrier."""
 BY_MILP = [method for method in METHODS if method != "rule_based"]
-"""The methods that solve a MILP, in one piece or many; rules keep no commitment and prove nothing."""
-NOT_BY_RULES = {"engine"}
-CASE = pytest.mark.parametrize(
-    ("name", "method"),
-    [(name, method) for name in SYSTEMS for method in (BY_MILP if name in NOT_BY_RULES else METHODS)],
-)
+"""The methods that solve a MILP, in one piece or many; rules prove nothing."""
+CASE = pytest.mark.parametrize(("name", "method"), [(name, method) for name in SYSTEMS for method in METHODS])
 
 
 def series():
@@ -257,7 +253,7 @@ def test_flows_and_levels_stay_within_what_their_components_allow(name, method):
     assert both.max() <= 1e-6
 
 
-@pytest.mark.parametrize("method", BY_MILP)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_unit_on_or_off_keeps_its_times_across_windows(method):
     run = run_of("engine", method)
     power = run.flows["engine.electricity_kw"]
@@ -387,12 +383,6 @@ def test_rules_that_are_asked_why_tell_a_conflict_where_no_dispatch_is_possible(
     assert run.status is Status.INFEASIBLE
     assert "grid: import_kw at most 30" in "\n".join(run.solution.conflict)
     assert (run.solution.values, run.kpis) == ({}, {})
-
-
-def test_rules_refuse_a_unit_that_is_on_or_off_and_name_it():
-    run = dispatcher("engine", "rule_based").dispatch()
-    assert run.status is Status.FAILED
-    assert "engine" in run.solution.message
 
 
 def money_of(system):

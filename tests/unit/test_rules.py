@@ -343,3 +343,107 @@ def test_a_way_that_only_some_designs_need_does_not_touch_the_others():
     assert flow(enough, "boiler.heat_kw") == flow(alone, "boiler.heat_kw") == [0, 0]
     assert flow(short, "boiler.heat_kw") == [2, 0]
     assert enough.kpis == alone.kpis
+
+
+# -- units that are switched on and off
+
+BOILER = {"type": "gas_boiler", "capacity_kw": 4, "efficiency_fraction": 1}
+NETWORK = {"type": "district_heat", "import_price_eur_per_kwh": 0.5}
+TANK = {"type": "heat_buffer", "capacity_kwh": 8, "power_kw": 5, "initial_level_fraction": 0, "cyclic": False}
+
+
+def cellar(**boiler):
+    return {"gas": GAS, "boiler": BOILER | boiler, "heat": HEAT}
+
+
+def test_a_unit_runs_at_its_least_load_where_less_is_asked_for_and_a_store_takes_what_is_too_much():
+    run = ruled(cellar(min_load_fraction=0.5) | {"tank": TANK}, load=[1, 1, 1])
+    assert flow(run, "boiler.heat_kw") == [2, 0, 2]
+    assert flow(run, "tank.charge_kw") == [1, 0, 1]
+    assert run.solution.values["boiler"]["on"].tolist() == [1, 0, 1]
+
+
+def test_it_stays_on_for_its_minimum_up_time_and_each_start_is_paid():
+    told = {"min_load_fraction": 0.5, "min_up_time_hours": 2, "start_up_cost_eur": 0.7}
+    run = ruled(cellar(**told) | {"tank": TANK}, load=[1, 1, 1, 1, 1])
+    assert flow(run, "boiler.heat_kw") == [2, 2, 0, 0, 2]
+    assert run.solution.values["boiler"]["start"].tolist() == [1, 0, 0, 0, 1]
+    assert run.kpis["total_cost"] == pytest.approx(6 * 0.08 + 2 * 0.7)
+
+
+def test_it_stays_off_for_its_minimum_down_time():
+    told = {"min_load_fraction": 0.5, "min_down_time_hours": 2}
+    run = ruled(cellar(**told) | {"network": NETWORK}, load=[4, 0, 4, 4])
+    assert flow(run, "boiler.heat_kw") == [4, 0, 0, 4]
+    assert flow(run, "network.import_kw") == [0, 0, 4, 0]
+
+
+def test_less_than_the_least_load_is_left_to_others_where_nothing_takes_the_rest():
+    run = ruled(cellar(min_load_fraction=0.5) | {"network": NETWORK}, load=[1, 3])
+    assert flow(run, "boiler.heat_kw") == [0, 3]
+    assert flow(run, "network.import_kw") == [1, 0]
+
+
+def test_a_ramp_goes_on_from_the_output_before():
+    told = {"ramp_fraction_per_hour": 0.25, "initial_load_fraction": 0.5}
+    run = ruled(cellar(**told) | {"network": NETWORK}, load=[4, 4, 3])
+    assert flow(run, "boiler.heat_kw") == [3, 4, 3]
+    assert flow(run, "network.import_kw") == [1, 0, 0]
+
+
+def test_efficiency_at_part_load_goes_by_its_line():
+    line = {"load_fraction": [0.5, 1], "relative_efficiency": [0.8, 1]}
+    run = ruled(cellar(min_load_fraction=0.5, part_load=line), load=[2, 3, 4])
+    assert flow(run, "boiler.gas_kw") == pytest.approx([2 / 0.8, (2 / 0.8 + 4) / 2, 4])
+
+
+def test_what_an_engine_must_run_is_sold_and_stored():
+    parts = {
+        "grid": GRID,
+        "gas": GAS,
+        "engine": ENGINE | {"min_load_fraction": 1.0, "min_up_time_hours": 2},
+        "tank": TANK,
+        "load": LOAD | {"profile": "electric"},
+        "heat": HEAT,
+    }
+    run = ruled(parts, load=[6, 4], electric=[3, 1])
+    assert flow(run, "engine.electricity_kw") == [3, 3]
+    assert flow(run, "grid.export_kw") == [0, 2]
+    assert flow(run, "tank.charge_kw") == [0, 2]
+
+
+def test_the_sun_is_curtailed_for_what_a_unit_must_run():
+    river = {"type": "generic_source", "carrier": "electricity", "capacity_kw": 4, "price_eur_per_kwh": 0.1}
+    river |= {"min_load_fraction": 0.5, "min_up_time_hours": 2}
+    run = ruled({"river": river, "load": LOAD, "pv": PV}, load=[4, 2], sun=[0, 1])
+    assert flow(run, "river.output_kw") == [4, 2]
+    assert flow(run, "pv.electricity_kw") == [0, 0]
+
+
+def test_a_unit_that_must_run_and_has_no_place_for_it_has_failed_and_is_named():
+    run = dispatcher(cellar(min_load_fraction=0.5, min_up_time_hours=3), load=[3, 0, 1]).dispatch()
+    assert run.status is Status.FAILED
+    assert run.solution.message == (
+        "the rules leave a need unmet: boiler must run and finds no use or no energy for it: its minimum load is "
+        "not kept in 2 steps, by up to 2 kW, worst at 2019-01-01 01:00"
+    )
+
+
+def test_a_way_that_another_design_needs_bars_nothing_here():
+    parts = {
+        "grid": GRID,
+        "gas": GAS,
+        "pv": PV,
+        "engine": ENGINE | {"min_load_fraction": 0.5, "min_up_time_hours": 2},
+        "battery": BATTERY,
+        "tank": TANK,
+        "load": LOAD | {"profile": "electric"},
+        "heat": HEAT,
+    }
+    given = {"load": [6, 4, 1, 3], "electric": [3, 1, 2, 1], "sun": [0, 0.5, 1, 0]}
+    designs = [{"pv.capacity_kw": 0}, {"engine.capacity_kw": 6.0}, {"battery.capacity_kwh": 0}]
+    together = dispatcher(parts, **given).dispatch_all(designs)
+    for design, one in zip(designs, together, strict=True):
+        alone = dispatcher(parts, **given).dispatch(design)
+        assert one.solution.message == alone.solution.message
+        assert all(np.array_equal(one.flows[port], alone.flows[port]) for port in alone.flows)

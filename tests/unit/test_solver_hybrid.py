@@ -111,6 +111,21 @@ def test_it_is_never_worse_than_its_scout():
     assert run.solution.objective_eur <= scout.solution.objective_eur
 
 
+def test_it_is_never_worse_than_its_scout_with_a_unit_that_is_on_or_off(flats, run):
+    scout = Dispatcher(*flats, SolverSettings(method="rule_based")).dispatch()
+    assert scout.status is Status.FEASIBLE
+    assert scout.solution.values["chp"]["on"].any()
+    assert run.solution.objective_eur <= scout.solution.objective_eur
+
+
+def test_without_an_answer_from_the_windows_the_scout_s_keeps_the_rules_of_commitment(flats, monkeypatch):
+    monkeypatch.setattr(hybrid, "_from_windows", lambda *_: NOTHING)
+    by_scout = Dispatcher(*flats, HYBRID).dispatch()
+    assert by_scout.solution.attempts == ("rules",)
+    assert by_scout.checks.passed
+    assert by_scout.solution.gap_fraction < 0.2
+
+
 def test_where_the_windows_end_without_an_answer_the_scout_s_is_given(monkeypatch):
     monkeypatch.setattr(hybrid, "_from_windows", lambda *_: NOTHING)
     house = battery(0.5, **BROKEN)
