@@ -95,12 +95,13 @@ class DispatchKeys:
             ],
         }
 
-    def _component(self, component: Component) -> dict[str, Any]:
+    def _component(self, component: Component) -> str:
+        """A hash of what the model sees of it: most components are the reference's, which are hashed once."""
         told = component.model_dump(mode="json")
         if not self._system.sizing:
             told = {attribute: value for attribute, value in told.items() if not is_money(attribute)}
         profiles = {attribute: self._profiles[r.profile] for attribute, r in references(component).items()}
-        return {"told": told, "profiles": profiles}
+        return hashlib.sha256(_canonical({"told": told, "profiles": profiles})).hexdigest()
 
 
 @lru_cache(maxsize=16)

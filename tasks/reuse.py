@@ -57,6 +57,7 @@ class Reuse:
     def __init__(self, recorded: Recorded, loaded: LoadedStudy) -> None:
         self._recorded, self._system, self._wanted = recorded, loaded.system.system, loaded.study.cache
         self._keys = DispatchKeys(self._system, loaded.system.series, loaded.study.solver)
+        self._asked: dict[int, str] = {}
 
     def sort_out(self, designs: Sequence[Design]) -> Sorted:
         """Look designs up; each of those that are found bears an equal share of the time that it took."""
@@ -76,7 +77,9 @@ class Reuse:
                 told.waiting.append(design)
             else:
                 told.first.append(design)
-                asked |= set() if key is None else {key}
+                if key is not None:
+                    asked.add(key)
+                    self._asked[design.number] = key
         share = (time.perf_counter() - began) / max(len(designs), 1)
         return replace(told, found=[replace(result, seconds=share) for result in told.found])
 
@@ -86,10 +89,14 @@ class Reuse:
             return list(results)
         return [
             replace(result, reusable=Reusable(key, text_of(self._system, result.operation)))
-            if _same_anywhere(result) and (key := self._keys.key(result.design.values)) is not None
+            if _same_anywhere(result) and (key := self._key(result.design)) is not None
             else result
             for result in results
         ]
+
+    def _key(self, design: Design) -> str | None:
+        """As it was looked up, if it was."""
+        return self._asked.pop(design.number, None) or self._keys.key(design.values)
 
 
 def _same_anywhere(result: Result) -> bool:
