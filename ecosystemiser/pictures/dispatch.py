@@ -167,7 +167,8 @@ def sankey(run: Running) -> Picture:
     What converters gain from their surroundings or lose stands there too. Storages give on the left and take on
     the right; between both lie their losses and what they hold in the end.
     """
-    water = all(port.is_water for port in run.ports)
+    # Where there is more of water, energy only pumps it.
+    water = 2 * sum(port.is_water for port in run.ports) > len(run.ports)
     ports = [port for port in run.ports if port.is_water == water and _amount(run, port) > 0]
     most = max((_amount(run, port) for port in ports), default=0.0)
     ports = [port for port in ports if _amount(run, port) > 1e-4 * most]
@@ -175,13 +176,14 @@ def sankey(run: Running) -> Picture:
         raise ValueError("nothing flows")
     unit = "m³" if water else "kWh"
     drawn = _Drawing(run, ports)
+    columns = 1 + max(place.column for place in drawn.places())
     total = sum(_amount(run, port) for port in ports if port.sign > 0 and not drawn.converts(port.component))
     return Picture(
         f"{run.name}: where the {'water' if water else 'energy'} goes",
         Sankey(drawn.places(), drawn.streams, unit),
         below=f"{unit} over {len(run.index) * run.step_hours:,.0f} hours; "
         f"{rounded(total, total)} {unit} come in, from storages too",
-        width=11.0,
+        width=max(11.0, 2.1 * columns),
         height=6.4,
     )
 
@@ -207,6 +209,10 @@ class _Drawing:
         self._converters = {name for name in signs if len(signs[name]) == 2 and len(nodes[name]) > 1}
         columns = self._columns()
         last = max(columns.values(), default=0) + 1
+        # What would flow back to the left ends on the right and begins anew on the left, as with storages.
+        self._cut = {
+            port for port in ports if self.converts(port.component) and self._runs_back(port, columns)
+        }
         for port in ports:
             self._add(port, columns, last)
         self._close(columns, last)
@@ -216,19 +222,45 @@ class _Drawing:
 
     def _columns(self) -> dict[str, int]:
         """Nodes and converters from left to right: each behind what it is fed by, rings cut where they close."""
-        feeds = [
-            (port.node, port.component) if port.sign < 0 else (port.component, port.node)
-            for port in self._ports
-            if self.converts(port.component)
-        ]
-        columns = dict.fromkeys(dict.fromkeys(port.node for port in self._ports), 1)
-        columns |= dict.fromkeys(self._converters, 2)
-        for _ in range(2 * len(columns)):
-            for before, after in feeds:
-                if columns[after] <= columns[before] < 2 * len(columns):
-                    columns[after] = columns[before] + 1
+        feeds: dict[str, list[str]] = {port.node: [] for port in sorted(self._ports, key=self._supply)}
+        for port in self._ports:
+            if self.converts(port.component):
+                before, after = (port.node, port.component) if port.sign < 0 else (port.component, port.node)
+                feeds.setdefault(before, []).append(after)
+        order, open_, back = [], set(), set()
+
+        def visit(name: str) -> None:
+            open_.add(name)
+            for after in feeds.get(name, []):
+                if after in open_:
+                    back.add((name, after))
+                elif after not in order:
+                    visit(after)
+            open_.discard(name)
+            order.append(name)
+
+        for name in list(feeds):
+            if name not in order:
+                visit(name)
+        columns = dict.fromkeys(order, 1)
+        for name in reversed(order):
+            for after in feeds.get(name, []):
+                if (name, after) not in back:
+                    columns[after] = max(columns[after], columns[name] + 1)
         levels = sorted(set(columns.values()))
         return {name: 1 + levels.index(column) for name, column in columns.items()}
+
+    def _supply(self, port: Port) -> float:
+        """Nodes that much comes into from outside are the first."""
+        own = [
+            p for p in self._ports if p.node == port.node and p.sign > 0 and not self.converts(p.component)
+        ]
+        return -sum(_amount(self._run, p) for p in own)
+
+    @staticmethod
+    def _runs_back(port: Port, columns: dict[str, int]) -> bool:
+        node, component = columns[port.node], columns[port.component]
+        return node <= component if port.sign > 0 else component <= node
 
     def _place(self, key: str, name: str, column: int, colour: str) -> int:
         if key not in self._known:
@@ -240,7 +272,7 @@ class _Drawing:
     def _add(self, port: Port, columns: dict[str, int], last: int) -> None:
         colour = self._run.colours[port.component]
         node = self._place(f"node {port.node}", port.node, columns[port.node], FAINT)
-        if self.converts(port.component):
+        if self.converts(port.component) and port not in self._cut:
             other = self._place(port.component, port.component, columns[port.component], colour)
         elif port.sign > 0:
             other = self._place(f"from {port.name}", port.name, 0, colour)
@@ -252,7 +284,7 @@ class _Drawing:
     def _close(self, columns: dict[str, int], last: int) -> None:
         """What converters gain from their surroundings or lose."""
         for name in sorted(self._converters):
-            own = [port for port in self._ports if port.component == name]
+            own = [port for port in self._ports if port.component == name and port not in self._cut]
             gained = sum(port.sign * _amount(self._run, port) for port in own)
             size = max(_amount(self._run, port) for port in own)
             if abs(gained) < 1e-3 * size:

@@ -26,7 +26,7 @@ _PRICES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Port:
     """A flow of a component at a node.
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from ecosystemiser.pictures.marks import Sankey
 
 _BOX_WIDTH = 0.018
-_GAP = 0.045
+_GAP = 0.012
+_LABEL = 0.06
+"""Height that the words beside a box take."""
 _LEAST = 0.002
 
 
@@ -42,22 +44,33 @@ def laid_out(content: Sankey) -> tuple[list[Box], list[Ribbon]]:
     for place, told in enumerate(content.places):
         columns.setdefault(told.column, []).append(place)
     last = max(columns)
-    scale = min(
-        (1 - _GAP * (len(places) - 1)) / sum(amounts[place] for place in places)
-        for places in columns.values()
-    )
+    label = min(_LABEL, 0.8 / max(map(len, columns.values())))
+    scale = min(_scale([amounts[place] for place in places], label) for places in columns.values())
     boxes: dict[int, Box] = {}
     for column in sorted(columns):
         ordered = sorted(columns[column], key=lambda place: -_height_of_sources(content, boxes, place))
-        used = sum(amounts[place] for place in ordered) * scale + _GAP * (len(ordered) - 1)
+        rooms = {place: max(amounts[place] * scale, label) for place in ordered}
+        used = sum(rooms.values()) + _GAP * (len(ordered) - 1)
         y = 1 - (1 - used) / 2
         for place in ordered:
             told, height = content.places[place], max(amounts[place] * scale, _LEAST)
-            y -= height
+            y -= (rooms[place] + height) / 2
             x = (1 - _BOX_WIDTH) * column / max(last, 1)
             boxes[place] = Box(told.name, column, x, y, _BOX_WIDTH, height, told.colour, amounts[place])
-            y -= _GAP
+            y -= (rooms[place] - height) / 2 + _GAP
     return [boxes[place] for place in range(len(content.places))], _ribbons(content, boxes, scale)
+
+
+def _scale(amounts: list[float], label: float) -> float:
+    """The height of one unit with which boxes, none of them with less room than its words, fill a column."""
+    room = 1 - _GAP * (len(amounts) - 1)
+    for count in range(len(amounts) + 1):
+        # The smallest have the room of their words, the others share what is left.
+        large = sorted(amounts)[count:]
+        scale = (room - count * label) / sum(large) if large else room / max(sum(amounts), 1e-12)
+        if not large or large[0] * scale >= label:
+            return scale
+    return room / sum(amounts)
 
 
 def _amounts(content: Sankey) -> list[float]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from typer.main import get_command
 
+from ecosystemiser.cli import app
 from ecosystemiser.pictures import by_plotly, files, fronts
 from schema.errors import InputError
 
@@ -116,3 +121,24 @@ def test_without_plotly_a_page_is_refused_in_one_line_that_says_what_to_install(
     refused, matplotlib = told.stdout.splitlines()
     assert "pip install 'ecosystemiser[plots]'" in refused
     assert matplotlib == "False"
+
+
+# -- the page
+
+ROOT = Path(__file__).parents[2]
+GALLERY = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+
+
+def test_the_gallery_shows_what_its_commands_draw():
+    shown = re.findall(r"!\[[^]]+\]\((images/\S+)\)", GALLERY)
+    drawn = re.findall(r"^ecosystemiser .*--output docs/(images/\S+)$", GALLERY, re.MULTILINE)
+    assert len(shown) > 10
+    assert shown == drawn
+    assert [name for name in shown if (ROOT / "docs" / name).stat().st_size > 150_000] == []
+
+
+def test_the_commands_of_the_gallery_can_be_typed():
+    command = get_command(app)
+    for line in re.findall(r"^ecosystemiser (query .*)$", GALLERY, re.MULTILINE):
+        _, name, *words = shlex.split(line)
+        assert command.commands["query"].commands[name].make_context(name, words)
