@@ -42,14 +42,13 @@ WINDOW_GAP = 5e-3
 
 def dispatch(case: Case, engine: Engine) -> Dispatch:
     """As the module says; never worse than the scout, and with a gap to what no dispatch can undercut."""
-    clock = Clock(case.solver.time_limit_seconds)
-    found = _dispatched(case, engine, clock)
+    compiled, clock = engine.compiled(case), Clock(case.solver.time_limit_seconds)
+    found = _dispatched(case, engine, compiled, clock)
     in_time = found.solution.in_time and clock.in_time
     return replace(found, solution=replace(found.solution, in_time=in_time))
 
 
-def _dispatched(case: Case, engine: Engine, clock: Clock) -> Dispatch:
-    compiled = engine.compiled(case)
+def _dispatched(case: Case, engine: Engine, compiled: Compiled, clock: Clock) -> Dispatch:
     program = milp.with_finite_pairs(compiled.linear_program(case), compiled.pairs)
     relaxed = rolling.relaxation(engine.highs, program, compiled.basis, clock)
     if relaxed.status is not Status.OPTIMAL or relaxed.x is None:

@@ -54,8 +54,10 @@ def test_twice_the_same(flats, run):
 
 def test_whether_the_time_limit_was_reached_is_told(flats, run):
     assert not run.solution.reached_time_limit
+    assert run.solution.in_time
     short = Dispatcher(*flats, HYBRID.with_changes(time_limit_seconds=0.2)).dispatch()
     assert short.solution.reached_time_limit
+    assert not short.solution.in_time
     assert short.status in {Status.FEASIBLE, Status.FAILED}
 
 
