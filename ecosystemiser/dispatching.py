@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -22,6 +25,9 @@ from schema.system import sizing_findings
 from solvers.dispatch import Dispatcher
 from solvers.judging import Dispatch
 
+if TYPE_CHECKING:
+    from schema.store.records import EvaluationStatus
+
 
 @dataclass(frozen=True)
 class Solved:
@@ -34,6 +40,8 @@ class Solved:
         values: the numbers that were changed, by dotted path.
         dispatch: the answer.
         seconds: time for building and solving it.
+        path: the system's file.
+        begun: when.
         flows_file: where the series were written, if anywhere.
     """
 
@@ -43,6 +51,8 @@ class Solved:
     values: Mapping[str, float]
     dispatch: Dispatch
     seconds: float
+    path: Path
+    begun: datetime
     flows_file: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,7 +121,7 @@ def solve_design(
         told += error.findings
     if told or loaded is None:
         raise InputError(told)
-    began = time.perf_counter()
+    begun, began = datetime.now(UTC), time.perf_counter()
     dispatch = Dispatcher(loaded.system, loaded.series, solver).dispatch(values, explain=True)
     seconds = time.perf_counter() - began
     written = None
@@ -120,7 +130,44 @@ def solve_design(
         written = flows_file
     horizon = loaded.system.horizon
     words = f"{horizon.steps:,} steps of {horizon.step_minutes} min from {horizon.start:%Y-%m-%d %H:%M}"
-    return Solved(loaded.system.system, words, method, values, dispatch, seconds, written)
+    return Solved(loaded.system.system, words, method, values, dispatch, seconds, path, begun, written)
+
+
+def record(solved: Solved, results: Path) -> str:
+    """Record a dispatch as a run of its own, which belongs to no study; its id.
+
+    Raises:
+        InputError, StoreError: it cannot be recorded.
+    """
+    from schema.store.records import Kpis, SingleRun, check_run_id
+    from schema.store.store import Store
+    from tasks.versions import versions
+
+    solution = solved.dispatch.solution
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", solved.name)[:40]
+    run_id = check_run_id(f"solve-{name}-{solved.begun:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}")
+    status: EvaluationStatus = "success" if solution.status.has_solution else "failed"
+    run = SingleRun(
+        run_id=run_id,
+        system_id=solved.name,
+        timesteps=solved.dispatch.system.horizon.steps,
+        solver_type=solved.method,
+        status="infeasible" if solution.status == "infeasible" else status,
+        started_at=solved.begun,
+        kpis=Kpis.of(solved.dispatch.kpis),
+        metadata={
+            "system_path": str(solved.path.resolve()),
+            "parameters": dict(solved.values),
+            "message": solution.message,
+            "solver_status": str(solution.status),
+            "gap_fraction": solution.gap_fraction,
+            "seconds": solved.seconds,
+            "versions": versions(),
+        },
+    )
+    with Store.open(results) as store:
+        store.record_single(run)
+    return run_id
 
 
 def parsed(assignments: Sequence[str]) -> tuple[dict[str, float], list[Finding]]:

@@ -9,7 +9,7 @@ import typer
 
 from ecosystemiser import completing
 from ecosystemiser.failures import FELL_SHORT
-from ecosystemiser.options import Format, FormatOption, JsonOption, QuietOption, examples
+from ecosystemiser.options import Format, FormatOption, JsonOption, QuietOption, chosen, examples
 from ecosystemiser.printing import Grid, as_csv, as_json, duration, note, number, show, shown_unit_of, unit_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
             "ecosystemiser solve examples/house/week.yaml --set pv.capacity_kw=12 --set battery.capacity_kwh=0",
             "ecosystemiser solve examples/house/week.yaml --flows week.parquet --json",
             "ecosystemiser solve examples/house/week.yaml --format csv",
+            "ecosystemiser solve examples/house/week.yaml --results results",
         )
     )(solve)
 
@@ -50,6 +51,15 @@ def solve(
     format_: FormatOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            metavar="DIR",
+            envvar="ECOSYSTEMISER_RESULTS",
+            help="Record the dispatch in this results folder; it is recorded nowhere unless one is told.",
+        ),
+    ] = None,
 ) -> None:
     """Dispatch one system: its KPIs, and what every component costs and emits.
 
@@ -69,7 +79,23 @@ def solve(
     if not solved.dispatch.status.has_solution:
         for line in _reasons(solved):
             note(line)
+    if results is not None:
+        _record(solved, results, quiet=quiet or chosen(format_, json) is not None)
+    if not solved.dispatch.status.has_solution:
         raise typer.Exit(FELL_SHORT)
+
+
+def _record(solved: Solved, results: Path, *, quiet: bool) -> None:
+    """Record it; what stands against that is a warning, as the answer is there."""
+    from ecosystemiser.dispatching import record
+
+    try:
+        run_id = record(solved, results)
+    except Exception as error:  # noqa: BLE001 - no dispatch fails because its record did
+        note(f"Warning: the dispatch was not recorded: {error}")
+    else:
+        if not quiet:
+            note(f"Recorded as {run_id}")
 
 
 def _print(solved: Solved) -> None:

@@ -272,26 +272,60 @@ class Evaluation:
         }
 
     def simulation_run_row(self, now: str) -> dict[str, Any]:
-        files = self.files or _NO_FILES
-        begun = utc_text(self.started_at) if self.started_at else now
-        return {
-            "run_id": self.run_id,
-            "study_id": self.study_id,
-            "study_run_id": self.run_id,
-            "system_id": self.system_id,
-            "timesteps": int(self.timesteps),
-            "timestamp": begun,
-            "solver_type": self.solver_type,
-            "simulation_status": SIMULATION_STATUS[self.status],
-            **self.kpis.columns(),
-            "results_path": files.results_path or None,
-            "flows_path": files.flows_path or None,
-            "components_path": files.components_path or None,
-            # A time that would repeat the one before it is left out.
-            "created_at": None if now == begun else now,
-            "updated_at": now,
-            "metadata_json": compact_json({"kpis": self.kpis.other}) if self.kpis.other else "{}",
-        }
+        kept = {"kpis": self.kpis.other} if self.kpis.other else {}
+        return _simulation_run_row(self, now, self.study_id, self.run_id, kept)
+
+
+@dataclass(frozen=True)
+class SingleRun:
+    """A dispatch that was solved by itself and belongs to no study: a row of `simulation_runs` alone.
+
+    Attributes:
+        metadata: what was asked for and how it was answered.
+    """
+
+    run_id: str
+    system_id: str
+    timesteps: int
+    solver_type: str
+    status: EvaluationStatus
+    started_at: datetime
+    kpis: Kpis = field(default_factory=Kpis)
+    files: RunFiles | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, now: str) -> dict[str, Any]:
+        kept = {"kpis": self.kpis.other, **self.metadata} if self.kpis.other else self.metadata
+        return _simulation_run_row(self, now, None, None, kept)
+
+
+def _simulation_run_row(
+    run: Evaluation | SingleRun,
+    now: str,
+    study_id: str | None,
+    study_run_id: str | None,
+    metadata: Mapping[str, Any],
+) -> dict[str, Any]:
+    files = run.files or _NO_FILES
+    begun = utc_text(run.started_at) if run.started_at else now
+    return {
+        "run_id": run.run_id,
+        "study_id": study_id,
+        "study_run_id": study_run_id,
+        "system_id": run.system_id,
+        "timesteps": int(run.timesteps),
+        "timestamp": begun,
+        "solver_type": run.solver_type,
+        "simulation_status": SIMULATION_STATUS[run.status],
+        **run.kpis.columns(),
+        "results_path": files.results_path or None,
+        "flows_path": files.flows_path or None,
+        "components_path": files.components_path or None,
+        # A time that would repeat the one before it is left out.
+        "created_at": None if now == begun else now,
+        "updated_at": now,
+        "metadata_json": compact_json(metadata) if metadata else "{}",
+    }
 
 
 @dataclass(frozen=True)

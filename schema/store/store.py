@@ -24,6 +24,7 @@ from schema.store.records import (
     RunFiles,
     RunStart,
     Sensitivity,
+    SingleRun,
     StudyStatus,
     Uncertainty,
     check_study_id,
@@ -209,6 +210,12 @@ class Store:
             connection.executemany(statements.SETTLE_SIMULATION_RUN, simulation_runs)
             connection.executemany(statements.SETTLE_STUDY_RUN, study_runs)
             connection.executemany(statements.OFFER_DISPATCH, dispatches)
+
+    def record_single(self, run: SingleRun) -> None:
+        """Record a dispatch that belongs to no study; recording it again replaces it."""
+        row = run.row(utc_text())
+        with self._writing() as connection:
+            connection.execute(statements.SETTLE_SIMULATION_RUN, row)
 
     def dispatches(self, keys: Sequence[str]) -> dict[str, Row]:
         """Evaluations whose dispatch others may take over, as `queries.dispatches` gives them."""

@@ -263,3 +263,46 @@ def test_a_dispatch_can_be_had_as_csv_with_each_kpi_and_each_component_s_share(t
     assert float(rows["system", "total_cost"]["value"]) == pytest.approx(0.6)
     assert float(rows["grid", "co2"]["value"]) == pytest.approx(1.2)
     assert rows["grid", "cost"]["unit"] == "€"
+
+
+# -- its record
+
+
+def test_a_dispatch_is_recorded_where_results_are_told_and_nowhere_else(system, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call("solve", system)
+    assert not (tmp_path / "results").exists()
+    told = call("solve", system, "--set", "battery.capacity_kwh=2", "--results", str(tmp_path / "kept"))
+    run_id = told.stderr.strip().removeprefix("Recorded as ")
+    assert run_id.startswith("solve-tiny-")
+    monkeypatch.setenv("ECOSYSTEMISER_RESULTS", str(tmp_path / "kept"))
+    assert json.loads(call("solve", system, "--json").stdout)["status"] == "optimal"
+    rows = json.loads(call("query", "runs", "--format", "json").stdout)
+    assert len(rows) == 2
+    (row,) = (row for row in rows if row["run_id"] == run_id)
+    assert (row["study_id"], row["simulation_status"], row["solver_type"]) == (None, "completed", "milp")
+    assert row["total_co2"] == pytest.approx(12)
+    assert row["metadata_json"]["parameters"] == {"battery.capacity_kwh": 2}
+    assert row["metadata_json"]["solver_status"] == "optimal"
+    assert call("db", "check").stdout
+
+
+def test_what_has_no_dispatch_is_recorded_as_such(system, tmp_path):
+    kept = str(tmp_path / "kept")
+    call("solve", system, "--set", "grid.import_limit_kw=0.5", "--results", kept, status=1)
+    (row,) = json.loads(call("query", "runs", "--results", kept, "--format", "json").stdout)
+    assert (row["simulation_status"], row["total_cost"]) == ("infeasible", None)
+
+
+@pytest.mark.parametrize("obstacle", ["a file", "no database"])
+def test_a_dispatch_that_cannot_be_recorded_is_told_all_the_same_with_a_warning(system, tmp_path, obstacle):
+    kept = tmp_path / "kept"
+    if obstacle == "a file":
+        kept.write_text("in the way")
+    else:
+        kept.mkdir()
+        (kept / "simulation_index.sqlite").write_text("this is no database, and never was one" * 100)
+    told = call("solve", system, "--json", "--results", str(kept))
+    assert json.loads(told.stdout)["status"] == "optimal"
+    assert told.stderr.startswith("Warning: the dispatch was not recorded: ")
+    assert "Traceback" not in told.stderr
