@@ -59,7 +59,8 @@ def report_of(store: Store, study_id: str, *, solve_again: bool = True) -> Repor
 def _warnings(store: Store, found: StudyResults) -> list[str]:
     study, counts = found.study, found.statistics
     now, file = state(study, store), (study["metadata_json"] or {}).get("study_path") or "STUDY.yaml"
-    done = f"{study['progress_percent'] or 0:.0f} % done, {counts['evaluations']:,} evaluations"
+    count = f"{counts['evaluations']:,} evaluation{'s' if counts['evaluations'] != 1 else ''}"
+    done = f"{study['progress_percent'] or 0:.0f} % done, {count}"
     resume = f"`ecosystemiser run {Path(file).name} --resume` goes on with it"
     lines = {
         "running": [f"The study is being run: {done}. This is what there was when the report was made."],
@@ -69,7 +70,9 @@ def _warnings(store: Store, found: StudyResults) -> list[str]:
         "failed": [f"The study failed: {done}."],
     }.get(now, [])
     if not found.is_answered and now in {"completed", "failed"}:
-        lines += reasons(store, found.study_id)
+        # Failures are told below, by reason.
+        told = reasons(store, found.study_id)
+        lines += [line for line in told if not line.startswith(("failed, ", "infeasible, "))]
     if not counts["successful"] and counts["evaluations"]:
         lines.append("No evaluation has an answer; why, is told under Failures.")
     return lines

@@ -62,10 +62,10 @@ def found_section(store: Store, found: StudyResults) -> Section | None:
 
 def _counted(found: StudyResults) -> str:
     counts = found.statistics
-    broken = counts["breaking_constraints"]
+    broken, several = counts["breaking_constraints"], counts["evaluations"] != 1
     return (
-        f"Of {counts['evaluations']:,} evaluation{'s' if counts['evaluations'] != 1 else ''}, "
-        f"{counts['successful']:,} have an answer"
+        f"{counts['successful']:,} of {counts['evaluations']:,} evaluation{'s' if several else ''} "
+        f"{'have' if several else 'has'} an answer"
         + (f" ({broken:,} of them break{'s' if broken == 1 else ''} a constraint)" if broken else "")
         + f"; {counts['infeasible']:,} cannot be dispatched, {counts['failed']:,} failed."
         + (

@@ -132,4 +132,4 @@ def reproduce(found: StudyResults) -> Section:
         folded["The system as it was recorded"] = yaml.safe_dump(
             metadata["reference_design"], sort_keys=False, allow_unicode=True
         )
-    return Section("To find it again", [sentence], tables, folded=folded)
+    return Section("To reproduce it", [sentence], tables, folded=folded)

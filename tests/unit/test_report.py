@@ -270,7 +270,7 @@ def read(pages):
     return {study: Read(text) for study, text in pages.items()}
 
 
-ALL = ["What was asked", "What was found", "Best designs", "Failures", "Solver and gaps", "To find it again"]
+ALL = ["What was asked", "What was found", "Best designs", "Failures", "Solver and gaps", "To reproduce it"]
 
 
 def main_headings(page):
@@ -355,7 +355,7 @@ def test_a_single_study_tells_its_design(read):
 
 def test_hundreds_of_failures_are_told_by_reason_with_their_first_ten(read):
     page = read["broken"]
-    assert main_headings(page) == ["What was asked", "Failures", "To find it again"]
+    assert main_headings(page) == ["What was asked", "Failures", "To reproduce it"]
     assert "The study failed" in page.text
     assert "No evaluation has an answer" in page.text
     failed, infeasible = (
