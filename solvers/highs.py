@@ -285,11 +285,11 @@ class PersistentHighs:
         self._loaded, self._has_integers = program, integers is not None
 
 
-def with_rows(basis: Any, count: int) -> Any:
-    """A basis for a program that has so many rows more, all of them slack."""
+def wider_basis(basis: Any, *, rows: int, columns: int = 0) -> Any:
+    """A basis for a program that has more rows, all of them slack, and more columns at their lower ends."""
     wider = highspy.HighsBasis()
-    wider.col_status = basis.col_status
-    wider.row_status = [*basis.row_status, *[highspy.HighsBasisStatus.kBasic] * count]
+    wider.col_status = [*basis.col_status, *[highspy.HighsBasisStatus.kLower] * columns]
+    wider.row_status = [*basis.row_status, *[highspy.HighsBasisStatus.kBasic] * rows]
     wider.valid, wider.alien = basis.valid, basis.alien
     return wider
 

@@ -9,7 +9,8 @@ them, y the duals of the relaxation, d its reduced costs, x° its optimum, x̂ t
 (X4)  c x̂ - c x° = Σ_j d_j (x̂_j - x°_j) + Σ_i y_i a_i (x̂ - x°)      the gap by columns and rows, so by steps; no
       term is negative
 
-A relaxation breaks pairs in hours that storages tie to a day, seldom to more, so the gap falls into parts that are
+The relaxation here has hulls (`solvers.hulls`), whose rows and directions belong to their steps as all others do.
+It breaks pairs in hours that storages tie to a day, seldom to more, so the gap falls into parts that are
 closed one by one; a single tree of branches would have to close all of them at once. The directions that the small
 MILPs choose are held for a dispatch. Where (X4) leaves a gap, stretches grow, and one that meets another takes it
 in: the cuts of both stand in the new MILP as rows, so little is left for it to search. A stretch over the whole
@@ -24,7 +25,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from solvers.highs import Clock, Outcome, PersistentHighs, with_rows
+from solvers.highs import Clock, Outcome, PersistentHighs, wider_basis
+from solvers.hulls import Hull
 from solvers.maths import Array
 from solvers.pairs import Pair, any_broken, cancels, repaired, with_binaries
 from solvers.program import LinearProgram
@@ -32,11 +34,11 @@ from solvers.solution import Status
 from solvers.stretches import Places, Stretch, runs, steps_of, with_cuts
 from solvers.windows import pair_in
 
-MARGIN_STEPS = 6
+MARGIN_STEPS = 4
 """Relaxed steps on either side of those that have binaries, and by how many a stretch with a gap grows."""
 PAD_STEPS = 2
 """Steps next to broken ones that have binaries too: what is held apart in one step moves to the next."""
-LONGEST_CORE_STEPS = 24
+LONGEST_CORE_STEPS = 12
 """Longer runs of broken steps are parted."""
 LONGEST_STEPS = 500
 """A longer stretch, or one of more than half the horizon, is no longer small: the caller's turn."""
@@ -53,7 +55,7 @@ class Tightened:
     """What the cuts came to.
 
     Attributes:
-        program: the relaxation with its cuts.
+        program: the hull with its cuts.
         bound: its optimum; infinite if a stretch alone has no dispatch.
         best: the best dispatch found, if any.
     """
@@ -75,25 +77,21 @@ class _Solved:
 
 def tighten(
     highs: PersistentHighs,
-    program: LinearProgram,
+    hull: Hull,
     pairs: tuple[Pair, ...],
     clock: Clock,
-    relaxed: Outcome,
-    duals: Array,
     gap_eur: float,
 ) -> Tightened:
     """Close the gap stretch by stretch, until it is below `gap_eur`, nothing is gained, or time is up.
 
     Args:
         highs: the solver object of this worker.
-        program: the relaxed problem, all of its columns continuous, with finite limits of pairs.
+        hull: the relaxation, all of its columns continuous, with the hulls of the steps that it breaks.
         pairs: what must not run at once.
         clock: time limit and account of the solver's time.
-        relaxed: the relaxation's optimum.
-        duals: (m,), prices of its rows.
         gap_eur: how close is close enough.
     """
-    search = _Search(highs, program, pairs, clock, relaxed, duals)
+    search = _Search(highs, hull, pairs, clock)
     while clock.left > 0:
         gained = search.cut()
         search.hold_directions()
@@ -110,23 +108,20 @@ class _Search:
     def __init__(
         self,
         highs: PersistentHighs,
-        program: LinearProgram,
+        hull: Hull,
         pairs: tuple[Pair, ...],
         clock: Clock,
-        relaxed: Outcome,
-        duals: Array,
     ) -> None:
-        assert relaxed.x is not None
-        self.highs, self.program, self.pairs, self.clock = highs, program, pairs, clock
-        self.master, self.duals, self.bound = program, duals, relaxed.bound
-        self.x, self.basis = relaxed.x, relaxed.basis
+        assert hull.outcome.x is not None
+        self.highs, self.hull, self.pairs, self.clock = highs, hull, pairs, clock
+        self.master, self.duals, self.bound = hull.program, hull.duals, hull.outcome.bound
+        self.x, self.basis = hull.outcome.x, hull.outcome.basis
         self.best: Outcome | None = None
-        self._first_basis = relaxed.basis
         self.steps = pairs[0].balance.stop - pairs[0].balance.start
-        self._rows, self._columns = steps_of(program, pairs)
+        self._rows, self._columns = steps_of(hull.program, pairs)
         self._owner = np.full((self._rows.size, 2), -1)  # of a cut: its stretch
-        self._free = {pair: ~cancels(program, pair) for pair in pairs}
-        broken = [pair.broken(relaxed.x) for pair in pairs]
+        self._free = {pair: ~cancels(hull.program, pair) for pair in pairs}
+        broken = [pair.broken(self.x) for pair in pairs]
         self._active = [
             pair for pair, steps in zip(pairs, broken, strict=True) if self._free[pair][steps].any()
         ]
@@ -184,18 +179,28 @@ class _Search:
             return None
         part, columns, rows = self._part(stretch)
         while True:
-            split = {
-                pair_in(pair, columns, rows, *stretch): steps
-                for pair in self._active
-                if (steps := self._steps_with_binaries(pair, stretch)).size
-            }
-            extended, first = with_binaries(part, split)
+            extended, first = self._with_binaries(part, columns, rows, stretch)
             outcome = self._branch(extended)
             x = None if outcome.x is None else outcome.x[:first]
             if x is None or not self._activate(x, columns, rows, stretch):
                 break
         least = np.inf if outcome.status is Status.INFEASIBLE else outcome.bound
         return _Solved(columns, part.cost, least, x)
+
+    def _with_binaries(
+        self, part: LinearProgram, columns: Places, rows: Places, stretch: Stretch
+    ) -> tuple[LinearProgram, int]:
+        """Directions whole where the hull has them; a binary (P1) elsewhere."""
+        whole: list[Places] = []
+        split: dict[Pair, Places] = {}
+        for pair in self._active:
+            steps = self._steps_with_binaries(pair, stretch)
+            known = self.hull.directions[pair][stretch[0] + steps]
+            whole.append(np.searchsorted(columns, known[known >= 0]))
+            if (known < 0).any():
+                split[pair_in(pair, columns, rows, *stretch)] = steps[known < 0]
+        integers = np.sort(np.concatenate([part.integers, *whole])).astype(np.int32)
+        return with_binaries(replace(part, integers=integers), split)
 
     def _branch(self, part: LinearProgram) -> Outcome:
         """By plain branching; with all that HiGHS can do where that is not enough."""
@@ -282,7 +287,7 @@ class _Search:
         self._owner = np.concatenate([self._owner, [stretch for stretch, _ in cuts]])
         outcome = self.clock.count(
             self.highs.solve(
-                self.master, time_limit_seconds=self.clock.left, basis=with_rows(self.basis, len(cuts))
+                self.master, time_limit_seconds=self.clock.left, basis=wider_basis(self.basis, rows=len(cuts))
             )
         )
         if outcome.status is Status.INFEASIBLE:
@@ -290,7 +295,7 @@ class _Search:
             return np.inf
         if outcome.status is not Status.OPTIMAL or outcome.x is None:
             self.duals = np.concatenate([self.duals, np.zeros(len(cuts))])
-            self.basis = with_rows(self.basis, len(cuts))
+            self.basis = wider_basis(self.basis, rows=len(cuts))
             return 0.0
         gained = outcome.bound - self.bound
         self.x, self.basis, self.bound = outcome.x, outcome.basis, outcome.bound
@@ -299,7 +304,7 @@ class _Search:
 
     def hold_directions(self) -> None:
         """A dispatch with the directions that the stretches chose, repaired where others break."""
-        upper = self.program.upper.copy()
+        upper = self.hull.program.upper.copy()
         for stretch in self._stretches:
             solved = self._solved.get(stretch)
             if solved is None or solved.x is None:
@@ -312,9 +317,9 @@ class _Search:
                 )
                 upper[pair.a.start + steps[a < b]] = 0.0
                 upper[pair.b.start + steps[a > b]] = 0.0
-        held = replace(self.program, upper=upper)
+        held = replace(self.hull.program, upper=upper)
         outcome = self.clock.count(
-            self.highs.solve(held, time_limit_seconds=self.clock.left, basis=self._first_basis)
+            self.highs.solve(held, time_limit_seconds=self.clock.left, basis=self.hull.outcome.basis)
         )
         if any_broken(self.pairs, outcome.x):
             outcome = repaired(self.highs, held, self.pairs, self.clock, outcome)
@@ -376,7 +381,7 @@ class _Search:
         """(T,), the parts of (X4)."""
         if self.best is None or self.best.x is None:
             return np.ones(self.steps)
-        away = self.best.x - self.x
+        away = self.hull.lifted(self.best.x) - self.x
         reduced = self.master.cost - self._by_columns.T @ self.duals
         by_column = np.maximum(reduced * away, 0.0)
         by_row = np.maximum(self.duals * (self._by_rows @ away), 0.0)

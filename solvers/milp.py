@@ -1,40 +1,41 @@
 """The whole horizon at once, exact to its gap.
 
 Pairs that exclude each other (import and export, charge and discharge) are relaxed first. Where the relaxed
-optimum keeps them apart by itself it is the optimum. Where it does not, three things follow:
+optimum keeps them apart by itself it is the optimum. Where it does not, four things follow:
 
 1. repair: the smaller of each offending pair is fixed to 0 and the LP solved on from its basis. The result is
    feasible; if it costs no more than the relaxation (to the gap), it is the optimum, as for ties of equal cost.
-2. cuts from the stretches around the broken steps (`solvers.local_cuts`), which lift the bound and find a better
-   dispatch; as a rule the gap closes here.
-3. binaries, only for the steps where a relaxed optimum broke the pair. This is still a relaxation, so its bound
-   holds; its solution is repaired in turn, until bound and incumbent meet to the gap.
+2. hulls: each broken step gets a direction y and the rows that hold for either direction (`solvers.hulls`), until
+   they gain no more. Where pairs break in many steps, this is what brings the bound close to the optimum.
+3. cuts from the stretches around the steps that are broken still (`solvers.local_cuts`), which lift the bound and
+   find a better dispatch; as a rule the gap closes here.
+4. binaries, only for the steps where a relaxed optimum broke the pair, on top of hulls and cuts. This is still a
+   relaxation, so its bound holds; its solution is repaired in turn, until bound and incumbent meet to the gap.
 
-Columns that must be whole (a unit on or off) are relaxed first too, and held whole in step 3 from its first
-round on; step 2 is left out where there are any.
+Columns that must be whole (a unit on or off) are relaxed first too, and held whole in step 4 from its first
+round on; step 3 is left out where there are any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from solvers.highs import Clock, Outcome, PersistentHighs
+from solvers.hulls import Hull, hull_of
 from solvers.local_cuts import tighten
 from solvers.maths import Array
 from solvers.pairs import (
     EXCLUSIVE_TOLERANCE_KW,
     Pair,
+    Split,
     any_broken,
     netted,
     pairs_of,
     repaired,
     unlimited,
-    with_binaries,
     with_finite_pairs,
 )
 from solvers.program import LinearProgram
@@ -175,36 +176,63 @@ def _close_gap(
     relaxed: Outcome,
     mip_gap_fraction: float,
 ) -> Answer:
-    """Repair, cut, and split in turn until the best dispatch and the best bound meet."""
-    best = Answer(Status.FAILED, "", bound=relaxed.bound)
-    strong = program
-    if program.integers.size == 0:
-        duals = highs.row_duals()
+    """Repair, add hulls, cut, and split in turn until the best dispatch and the best bound meet."""
+    best, duals = Answer(Status.FAILED, "", bound=relaxed.bound), highs.row_duals()
+    no_units = program.integers.size == 0
+    if no_units:
         best = _better(best, repaired(highs, program, pairs, clock, relaxed))
-        if best.gap_fraction > mip_gap_fraction:
-            gap_eur = max(mip_gap_fraction * abs(best.objective), ABSOLUTE_GAP_EUR)
-            cuts = tighten(highs, program, pairs, clock, relaxed, duals, gap_eur)
-            if cuts.bound == np.inf:
-                return Answer(Status.INFEASIBLE, INFEASIBLE_APART)
-            strong = cuts.program
-            best = replace(best if cuts.best is None else _better(best, cuts.best), bound=cuts.bound)
-    split: dict[Pair, NDArray[np.intp]] = {pair: np.zeros(0, dtype=np.intp) for pair in pairs}
-    outcome, was_whole = relaxed, program.integers.size == 0
-    while outcome.x is not None:
-        if outcome is not relaxed and _is_whole(program, outcome.x):
-            best = _better(best, _repaired(highs, program, pairs, clock, outcome))
         if best.gap_fraction <= mip_gap_fraction:
             return replace(best, status=Status.OPTIMAL, message="optimal")
+    hull = hull_of(highs, program, pairs, clock, relaxed, duals)
+    if hull.outcome.status is Status.INFEASIBLE:
+        return Answer(Status.INFEASIBLE, _infeasible(program))
+    best = replace(best, bound=hull.outcome.bound)
+    if no_units:
+        best = _better(best, _narrow(program, repaired(highs, hull.program, pairs, clock, hull.outcome)))
+        if best.gap_fraction > mip_gap_fraction:
+            gap_eur = max(mip_gap_fraction * abs(best.objective), ABSOLUTE_GAP_EUR)
+            cuts = tighten(highs, hull, pairs, clock, gap_eur)
+            if cuts.bound == np.inf:
+                return Answer(Status.INFEASIBLE, INFEASIBLE_APART)
+            hull = replace(hull, program=cuts.program)
+            best = replace(best, bound=cuts.bound)
+            if cuts.best is not None:
+                best = _better(best, _narrow(program, cuts.best))
+    return _split(highs, program, pairs, clock, hull, best, mip_gap_fraction)
+
+
+def _split(
+    highs: PersistentHighs,
+    program: LinearProgram,
+    pairs: tuple[Pair, ...],
+    clock: Clock,
+    hull: Hull,
+    best: Answer,
+    mip_gap_fraction: float,
+) -> Answer:
+    """Binaries in ever more steps; `hull` with the cuts that were found."""
+    split = {pair: np.flatnonzero(columns >= 0) for pair, columns in hull.directions.items()}
+    outcome, is_first = hull.outcome, True
+    while outcome.x is not None and best.gap_fraction > mip_gap_fraction:
         wider = {pair: np.union1d(split[pair], pair.broken(outcome.x)) for pair in pairs}
-        nothing_new = was_whole and all(wider[pair].size == split[pair].size for pair in pairs)
-        if clock.left <= 0 or nothing_new:
+        nothing_new = all(wider[pair].size == split[pair].size for pair in pairs)
+        if clock.left <= 0 or (nothing_new and not is_first):
             break
-        if best.x is None and _lacks_limits(program, pairs, outcome.x):
+        if _lacks_limits(program, pairs, outcome.x):
             return Answer(Status.FAILED, UNLIMITED, conclusive=True)
-        split, was_whole = wider, True
-        outcome = _solve_with_binaries(highs, strong, split, clock, best, mip_gap_fraction)
+        split, is_first = wider, False
+        outcome = _solve_with_binaries(highs, hull, split, clock, best, mip_gap_fraction)
         best = replace(best, bound=max(best.bound, outcome.bound))
+        if outcome.x is not None:
+            best = _better(best, _repaired(highs, program, pairs, clock, _narrow(program, outcome)))
+    if best.gap_fraction <= mip_gap_fraction:
+        return replace(best, status=Status.OPTIMAL, message="optimal")
     return _without_proof(program, best, outcome, clock)
+
+
+def _narrow(program: LinearProgram, outcome: Outcome) -> Outcome:
+    """Without the directions."""
+    return replace(outcome, x=None if outcome.x is None else outcome.x[: program.cost.size])
 
 
 def _repaired(
@@ -233,35 +261,31 @@ def _without_proof(program: LinearProgram, best: Answer, last: Outcome, clock: C
         message = ended if last.hit_limit or clock.left <= 0 else "the gap could not be closed"
         return replace(best, status=Status.FEASIBLE, message=message)
     if last.status is Status.INFEASIBLE:
-        message = INFEASIBLE_COMMITTED if program.integers.size else INFEASIBLE_APART
-        return Answer(Status.INFEASIBLE, message)
+        return Answer(Status.INFEASIBLE, _infeasible(program))
     return Answer(Status.FAILED, f"{ended} with no dispatch {_what_it_needs(program)}")
+
+
+def _infeasible(program: LinearProgram) -> str:
+    return INFEASIBLE_COMMITTED if program.integers.size else INFEASIBLE_APART
 
 
 def _solve_with_binaries(
     highs: PersistentHighs,
-    program: LinearProgram,
-    split: Mapping[Pair, NDArray[np.intp]],
+    hull: Hull,
+    split: Split,
     clock: Clock,
     best: Answer,
     mip_gap_fraction: float,
 ) -> Outcome:
     """Solve with whole columns whole and with a binary for each step in `split`."""
-    extended, first = with_binaries(program, split)
-    start = None if best.x is None else _with_directions(best.x, split)
+    extended = hull.with_binaries(split)
     # Half the gap for the MILP, half for what repairing its solution may cost; all of it while no step is split.
     gap = mip_gap_fraction / 2 if any(steps.size for steps in split.values()) else mip_gap_fraction
-    outcome = clock.count(
+    return clock.count(
         highs.solve(
             extended,
             time_limit_seconds=clock.left,
             mip_gap_fraction=gap,
-            start=start,
+            start=None if best.x is None else hull.start(best.x, split),
         )
     )
-    return replace(outcome, x=None if outcome.x is None else outcome.x[:first])
-
-
-def _with_directions(x: Array, split: Mapping[Pair, NDArray[np.intp]]) -> Array:
-    runs = [(x[pair.a][steps] > x[pair.b][steps]).astype(float) for pair, steps in split.items()]
-    return np.concatenate([x, *runs])

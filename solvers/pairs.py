@@ -164,6 +164,20 @@ def with_finite_pairs(program: LinearProgram, pairs: tuple[Pair, ...]) -> Linear
 
 def implied_upper(program: LinearProgram, pair: Pair, member: slice) -> Array:
     """Most that one of a pair can be while the other is 0: its own limit, or what its balance can take (P2)."""
+    step, column, factor, right = others_in_balance(program, pair, member)
+    # w_j at its largest
+    most = factor * np.where(factor > 0, program.upper[column], program.lower[column])
+    implied = np.maximum(right + np.bincount(step, weights=most, minlength=right.size), 0.0)
+    own: Array = program.upper[member]
+    return np.minimum(own, implied)
+
+
+def others_in_balance(program: LinearProgram, pair: Pair, member: slice) -> tuple[Any, Any, Any, Array]:
+    """The balances solved for one of a pair while the other is 0:  a = r + Σ w_j,  w_j = factor_j x_j.
+
+    Returns:
+        Step, column and factor of each w_j, and r (T,).
+    """
     balance = sp.csr_array(program.matrix)[pair.balance].tocoo()
     # s_t is ±1, or one less the losses of a line.
     inverse = np.zeros(member.stop - member.start)
@@ -171,14 +185,8 @@ def implied_upper(program: LinearProgram, pair: Pair, member: slice) -> Array:
     inverse[balance.col[inside] - member.start] = 1.0 / balance.data[inside]
     in_pair = inside | _within(balance.col, pair.a) | _within(balance.col, pair.b)
     others = ~in_pair & (balance.data != 0)
-    row, column, factor = balance.row[others], balance.col[others], balance.data[others]
-    # -a_j x_j / s at its largest
-    push = -inverse[row] * factor
-    most = push * np.where(push > 0, program.upper[column], program.lower[column])
-    reach = np.bincount(row, weights=most, minlength=inverse.size)
-    implied = np.maximum(reach + inverse * program.row_upper[pair.balance], 0.0)
-    own: Array = program.upper[member]
-    return np.minimum(own, implied)
+    row, column = balance.row[others], balance.col[others]
+    return row, column, -inverse[row] * balance.data[others], inverse * program.row_upper[pair.balance]
 
 
 def _within(columns: Any, place: slice) -> Any:
