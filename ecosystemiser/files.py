@@ -36,12 +36,12 @@ def write_rows(
     suffix = file.suffix.lower()
     if suffix in _TEXTS:
         text = _TEXTS[suffix](rows)
-        _write(file, lambda half: half.write_text(text, encoding="utf-8"))
+        write_whole(file, lambda half: half.write_text(text, encoding="utf-8"))
         return
     if suffix == _WORKBOOK:
         from ecosystemiser.workbook import write_workbook
 
-        _write(file, lambda half: write_workbook(rows, half))
+        write_whole(file, lambda half: write_workbook(rows, half))
         return
     known = [*_TEXTS, _WORKBOOK, *(_PICTURES if picture else ())]
     if picture is None or suffix not in _PICTURES:
@@ -58,16 +58,27 @@ def write_rows(
     save(made, file)
 
 
-def _write(file: Path, write: Callable[[Path], object]) -> None:
+def write_whole(file: Path, write: Callable[[Path], object], *, makes_folder: bool = False) -> None:
+    """Write a file, whole or not at all.
+
+    Args:
+        file: where to.
+        write: writes to the path that it is given.
+        makes_folder: whether the file's folder is made where there is none.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     half = file.with_name(f".{secrets.token_hex(4)}{file.suffix}")
     try:
+        if makes_folder:
+            file.parent.mkdir(parents=True, exist_ok=True)
         write(half)
         half.replace(file)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = (
-            f"cannot be written ({reason}); name a file in a folder that exists and that you may write to"
-        )
+        there = "" if makes_folder else "exists and that "
+        message = f"cannot be written ({reason}); name a file in a folder that {there}you may write to"
         raise InputError(Finding(str(file), "--output", reason, "a writable file", message)) from error
     finally:
         with suppress(OSError):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from ecosystemiser.files import write_whole
 from ecosystemiser.pictures.marks import Picture
 from schema.errors import Finding, InputError
 
@@ -37,22 +35,15 @@ def save(picture: Picture, file: Path) -> None:
         InputError: the file's name ends in something else than .png, .svg or .html, or it cannot be written.
     """
     check_format(file)
-    half = file.with_name(f".{secrets.token_hex(4)}{file.suffix}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.suffix.lower() == ".html":
-            from ecosystemiser.pictures.by_plotly import page
+    write_whole(file, lambda half: _write(picture, half), makes_folder=True)
 
-            half.write_text(page(picture), encoding="utf-8")
-        else:
-            from ecosystemiser.pictures.by_matplotlib import write
 
-            write(picture, half)
-        half.replace(file)
-    except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
-        message = f"cannot be written ({reason}); name a file in a folder that you may write to"
-        raise InputError(Finding(str(file), "", reason, "a writable file", message)) from error
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
+def _write(picture: Picture, file: Path) -> None:
+    if file.suffix.lower() == ".html":
+        from ecosystemiser.pictures.by_plotly import page
+
+        file.write_text(page(picture), encoding="utf-8")
+    else:
+        from ecosystemiser.pictures.by_matplotlib import write
+
+        write(picture, file)

@@ -64,7 +64,15 @@ def pareto_front(
     pairs = [(names[0], names[1])] if len(names) == 2 else list(combinations(names, 2))
     values = _values(front, colour)
     panels = [
-        _panel(front, others, {name: objectives[name] for name in pair}, knee, values, colour)
+        _panel(
+            front,
+            others,
+            {name: objectives[name] for name in pair},
+            knee,
+            values,
+            colour,
+            joined=len(pairs) == 1,
+        )
         for pair in pairs
     ]
     aims = ", ".join(f"{sense} {words(name)}" for name, sense in objectives.items())
@@ -87,7 +95,10 @@ def _panel(
     knee: int | None,
     values: Array | None,
     colour: str | None,
+    *,
+    joined: bool,
 ) -> Panel:
+    """Two objectives against each other; the points are `joined` where there is no third one."""
     names, signs = list(objectives), _signs(list(objectives.values()))
     points = _points(front, names)
     x_range, y_range = _limits(points, signs)
@@ -106,8 +117,9 @@ def _panel(
                 ids=_ids(others),
             )
         )
-    order = np.argsort(points[:, 0], kind="stable")
-    marks.append(Line(points[order, 0], points[order, 1], "", GREY, 1.0))
+    if joined:
+        order = np.argsort(points[:, 0], kind="stable")
+        marks.append(Line(points[order, 0], points[order, 1], "", GREY, 1.0))
     marks.append(
         Points(
             points[:, 0],

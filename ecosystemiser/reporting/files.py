@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from ecosystemiser.files import write_whole
 from schema.errors import Finding, InputError
 from schema.store.store import Store
 
@@ -39,15 +37,4 @@ def write_report(store: Store, study_id: str, file: Path, *, solve_again: bool =
     from ecosystemiser.reporting.page import page
 
     text = page(report_of(store, study_id, solve_again=solve_again))
-    half = file.with_name(f".{secrets.token_hex(4)}{file.suffix}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(text, encoding="utf-8")
-        half.replace(file)
-    except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
-        message = f"cannot be written ({reason}); name a file in a folder that you may write to"
-        raise InputError(Finding(str(file), "--output", reason, "a writable file", message)) from error
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
+    write_whole(file, lambda half: half.write_text(text, encoding="utf-8"), makes_folder=True)

@@ -102,6 +102,7 @@ def test_three_objectives_are_drawn_in_pairs_and_as_a_space_where_it_can_be_turn
         ("total cost [€]", "renewable fraction [share]"),
         ("total CO₂ [kg]", "renewable fraction [share]"),
     ]
+    assert not any(one.lines for one in axes[:3])  # of three, two do not follow each other
     (cloud,) = by_plotly.figure(picture).data
     assert (cloud.type, list(cloud.z)) == ("scatter3d", [0.2, 0.5, 0.9])
 
