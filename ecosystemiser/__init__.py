@@ -19,21 +19,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ecosystemiser import plot
     from ecosystemiser.api import Results, SolvedSystem, Study, open, run, solve, validate  # noqa: A004
+    from flows.session import ServerError
     from schema.errors import Finding, InputError
+    from schema.store.errors import StudyAliveError
+    from tasks.workers import WorkersError
 
 __all__ = [
     "Finding",
     "InputError",
     "Results",
+    "ServerError",
     "SolvedSystem",
     "Study",
+    "StudyAliveError",
+    "WorkersError",
     "open",
     "plot",
     "run",
     "solve",
     "validate",
 ]
-_ELSEWHERE = {"Finding": "schema.errors", "InputError": "schema.errors"}
+_ELSEWHERE = {
+    "Finding": "schema.errors",
+    "InputError": "schema.errors",
+    "ServerError": "flows.session",
+    "StudyAliveError": "schema.store.errors",
+    "WorkersError": "tasks.workers",
+}
 
 
 def __getattr__(name: str) -> Any:

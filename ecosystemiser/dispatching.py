@@ -8,13 +8,14 @@ import secrets
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from schema.bounds import Series
 from schema.errors import Finding, InputError
 from schema.findings import findings_of
 from schema.kpis import KPI_UNITS
@@ -43,6 +44,7 @@ class Solved:
         path: the system's file.
         begun: when.
         flows_file: where the series were written, if anywhere.
+        profiles: the system's, each (T,).
     """
 
     name: str
@@ -54,6 +56,7 @@ class Solved:
     path: Path
     begun: datetime
     flows_file: Path | None = None
+    profiles: Series = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -130,7 +133,8 @@ def solve_design(
         written = flows_file
     horizon = loaded.system.horizon
     words = f"{horizon.steps:,} steps of {horizon.step_minutes} min from {horizon.start:%Y-%m-%d %H:%M}"
-    return Solved(loaded.system.system, words, method, values, dispatch, seconds, path, begun, written)
+    name, series = loaded.system.system, loaded.series
+    return Solved(name, words, method, values, dispatch, seconds, path, begun, written, series)
 
 
 def record(solved: Solved, results: Path) -> str:

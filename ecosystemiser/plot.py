@@ -1,18 +1,20 @@
 """Pictures for notebooks, as matplotlib figures: `eco.plot.front(study).savefig("front.png")`.
 
-Each takes a study (of `eco.run` or `results.study`), or a results folder and the study's id. With
+Each takes a study (of `eco.run` or `results.study`), or a results folder and the study's id; those of a single
+dispatch (`week`, `duration`, `sankey`) take what `eco.solve` returned, or a results folder and a run's id. With
 `interactive=True` they are figures of plotly's, which the extra `plots` brings.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ecosystemiser.api import Results, Study
-from ecosystemiser.pictures import of_studies
+from ecosystemiser.api import Results, SolvedSystem, Study
+from ecosystemiser.pictures import of_runs, of_studies
 from ecosystemiser.pictures.marks import Picture
+from ecosystemiser.pictures.running import Running, running_of
 from ecosystemiser.results import chosen_study
 from schema.errors import Finding, InputError
 
@@ -90,6 +92,64 @@ def interactions(of: Results | Study, study: str | None = None, *, interactive: 
     return _drawn(of, study, "sweep of two parameters", of_studies.interactions, interactive=interactive)
 
 
+def week(
+    of: SolvedSystem | Results,
+    run_id: str | None = None,
+    *,
+    number: int | None = None,
+    begin: str | None = None,
+    nodes: Sequence[str] = (),
+    interactive: bool = False,
+) -> Any:
+    """A week of a dispatch: who gives and takes, what is held, what energy costs.
+
+    Args:
+        of: what `eco.solve` returned, or a results folder.
+        run_id: in a results folder, the run; one that kept its time series.
+        number: which week of the horizon, from 1; the first unless told.
+        begin: or its first day, such as `2019-07-01`.
+        nodes: which to show, such as `electricity`; those with the largest flows unless told.
+        interactive: a figure of plotly's.
+
+    Raises:
+        InputError: there is no such run, week or node, or no dispatch to draw.
+    """
+    return _figure(of_runs.week(_running(of, run_id), number, begin, nodes=nodes), interactive=interactive)
+
+
+def duration(
+    of: SolvedSystem | Results,
+    run_id: str | None = None,
+    *,
+    nodes: Sequence[str] = (),
+    interactive: bool = False,
+) -> Any:
+    """Load-duration curves of a dispatch, as `week` takes it."""
+    return _figure(of_runs.duration(_running(of, run_id), nodes=nodes), interactive=interactive)
+
+
+def sankey(of: SolvedSystem | Results, run_id: str | None = None, *, interactive: bool = False) -> Any:
+    """Where a dispatch's energy comes from and goes to, as `week` takes it."""
+    picture = of_runs.sankey(_running(of, run_id))
+    if picture is None:
+        raise InputError(Finding("", "sankey", "nothing", "a dispatch with flows", "nothing flows"))
+    return _figure(picture, interactive=interactive)
+
+
+def _running(of: SolvedSystem | Results, run_id: str | None) -> Running:
+    if isinstance(of, SolvedSystem):
+        solved = of.solved
+        if not solved.dispatch.flows:
+            message = f"{solved.name} has no dispatch to draw: it is {of.status}"
+            raise InputError(Finding("", "of", of.status, "a dispatch", message))
+        return running_of(solved.name, solved.dispatch, solved.profiles)
+    if run_id is None:
+        message = "say which run of the results folder, such as eco.plot.week(results, run_id)"
+        raise InputError(Finding("", "run_id", "nothing", "the id of a run", message))
+    with of.store() as store:
+        return of_runs.kept(store, run_id)
+
+
 def _drawn(
     of: Results | Study,
     study: str | None,
@@ -105,6 +165,10 @@ def _drawn(
     if made is None:
         message = f"study {one} has no {what} to draw"
         raise InputError(Finding("", what, "nothing", f"a study that has a {what}", message))
+    return _figure(made, interactive=interactive)
+
+
+def _figure(made: Picture, *, interactive: bool) -> Any:
     if interactive:
         from ecosystemiser.pictures import by_plotly
 

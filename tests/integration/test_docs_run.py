@@ -57,6 +57,8 @@ def test_a_page_can_be_followed(page, tmp_path, monkeypatch):
         for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
             if kind in {"yaml", "csv"}:
                 write(text)
+            elif kind == "python":
+                exec(compile(text, str(page), "exec"), {})
             elif kind == "sh":
                 followed += sum(typed(line) for line in text.splitlines())
     assert followed >= 3

@@ -129,6 +129,16 @@ def test_validate_returns_every_finding(house, tmp_path):
     }  # fmt: skip
 
 
+def test_a_dispatch_is_drawn_and_one_that_is_none_is_told(house):
+    solved = eco.solve(house)
+    for draw in (eco.plot.week, eco.plot.duration, eco.plot.sankey):
+        assert draw(solved).get_axes()
+    with pytest.raises(eco.InputError, match="it is infeasible"):
+        eco.plot.week(eco.solve(house, {"grid.import_limit_kw": 0}))
+    with pytest.raises(eco.InputError, match="there is no week 2"):
+        eco.plot.week(solved, number=2)
+
+
 # -- results
 
 
