@@ -78,6 +78,12 @@ def state(study: Row, store: Store) -> str:
     return status
 
 
+def known_before(statistics: Row) -> str:
+    """How many dispatches were known before, where any was."""
+    cached = statistics["cached"]
+    return f", {cached:,} from the cache" if cached else ""
+
+
 def best(study: Row) -> str:
     """A study's best fitness as what it is."""
     objectives = study["optimization_objective"] or {}

@@ -84,7 +84,6 @@ def status_of(work: Callable[[], Any]) -> int:
 def _status_of_error(error: Exception) -> int:
     from flows.session import ServerError
     from schema.store.errors import StoreError, StudyAliveError
-    from tasks.workers import WorkersError
 
     if os.environ.get(TRACEBACK_VARIABLE):
         traceback.print_exception(error)
@@ -97,7 +96,9 @@ def _status_of_error(error: Exception) -> int:
     if isinstance(error, StudyAliveError):
         _tell(f"Error: {error}")
         return WRONG_INPUT
-    if isinstance(error, StoreError | ServerError | WorkersError):
+    # An error of the workers' can only be one where they were imported, which takes long.
+    workers = sys.modules.get("tasks.workers")
+    if isinstance(error, (StoreError, ServerError, *([workers.WorkersError] if workers else []))):
         _tell(f"Error: {error}")
         return FELL_SHORT
     if isinstance(error, OSError) and error.strerror:

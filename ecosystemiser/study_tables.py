@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from ecosystemiser import comparison_tables
-from ecosystemiser.design_tables import designs, facts
+from ecosystemiser.design_tables import designs, facts, known_before
 from ecosystemiser.options import results_flag
 from ecosystemiser.printing import Grid, Row, duration, heading, number, show
 from ecosystemiser.study_results import StudyResults, gap_of, spread_of
@@ -43,12 +43,6 @@ def print_study(found: StudyResults) -> None:
     for line in _NEXT[found.kind]:
         typer.echo(f"  ecosystemiser query {line.format(found.study_id)}{where}")
     typer.echo(f"  ecosystemiser report {found.study_id}{where}")
-
-
-def known_before(statistics: Row) -> str:
-    """How many dispatches were known before, where any was."""
-    cached = statistics["cached"]
-    return f", {cached:,} from the cache" if cached else ""
 
 
 _NEXT = {

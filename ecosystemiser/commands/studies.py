@@ -43,9 +43,8 @@ def status(
     study_id: StudyArgument, results: ResultsOption = RESULTS_DEFAULT, json: JsonOption = False
 ) -> None:
     """Tell how far a study is, and whether it is being run."""
-    from ecosystemiser.design_tables import best, moment, state
+    from ecosystemiser.design_tables import best, known_before, moment, state
     from ecosystemiser.results import opened
-    from ecosystemiser.study_tables import known_before
     from schema.store import queries
 
     with opened(results) as store:
