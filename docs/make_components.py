@@ -44,7 +44,9 @@ SOLVERS = {
     "Hybrid": "solvers.hybrid",
     "The certified bound": "solvers.bounds",
     "Sizing inside the dispatch": "solvers.sizing",
+    "Rules, step by step": "solvers.rules.stepping",
     "Levels under rules": "solvers.rules.levels",
+    "Commitment under rules": "solvers.rules.committed",
 }
 PROFILES = {
     "a number": profile_specs.Constant,
