@@ -53,11 +53,15 @@ class Artifacts:
     def _show(self, what: str, data: Any, told: str, create: Callable[..., Any]) -> None:
         if time.monotonic() < self._silent_until:
             return
+        from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
         try:
-            if what in self._made:
-                _change(self._made[what], data, told)
-            else:
-                self._made[what] = create(key=key_of(self._study_id, what), description=told)
+            # Prefect would try again for a minute, and the study would wait for it.
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                if what in self._made:
+                    _change(self._made[what], data, told)
+                else:
+                    self._made[what] = create(key=key_of(self._study_id, what), description=told)
         except Exception as error:  # noqa: BLE001 - whatever befalls a picture must not sink the study
             self._silent_until = time.monotonic() + _SILENCE_SECONDS
             if what not in self._told:

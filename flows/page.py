@@ -86,14 +86,16 @@ class StudyPage:
             percent, f"{name}: {status}{'' if progress is None else f', {in_words(progress)}'}"
         )
         numbers = "" if progress is None else f"\n\n{_settled(progress)}{_best(progress)}"
-        where = f"--results {shlex.quote(str(self._results.absolute()))}"
+        folder = self._results.absolute()
+        where = f"--results {shlex.quote(str(folder))}"
+        report = folder / "reports" / f"{name}.html"
         lines = [
             f"# {name}: {status}{numbers}",
-            "One page with all of it, to read or to send:",
+            "Its report, one page to read or to send, is written by",
             f"    ecosystemiser report {name} {where}",
-            "Its best designs, in the terminal or as a file:",
+            f"and is then [reports/{name}.html]({report.as_uri()}) on the machine that ran the study.",
+            "Its best designs:",
             f"    ecosystemiser query best-designs --study-id {name} {where}",
-            f"The record is in `{self._results.absolute()}` on the machine that ran the study.",
         ]
         self._artifacts.markdown("report", "\n\n".join(lines), f"{name}: {status}, and where its report is")
 

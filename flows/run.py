@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.session import prefect_session
+from flows.session import ServerLostError, prefect_session
 from schema.loading import load_study
 from schema.store.store import Store
 from schema.studies import Study
@@ -78,23 +79,45 @@ def run_study(
 
         # Asked before a server is started: nothing can be done without them.
         threads_wanted = workers or max(_WAITING, 2 * cluster_size(dask_address))
-    with prefect_session() as session:
-        from prefect.exceptions import FailedRun
-        from prefect.task_runners import ThreadPoolTaskRunner
+    how = {"workers": workers, "runner": runner, "dask_address": dask_address, "retry_failed": retry_failed}
+    try:
+        with prefect_session() as session:
+            status = _run(
+                loaded.study, path, results, threads_wanted, {**how, "resume": resume or retry_failed}
+            )
+    except ServerLostError as error:
+        ended = _ended(results, study_id)
+        if ended is None:
+            raise
+        return RunOutcome(study_id, ended, was_finished=False, notice=f"{error.what} The study is complete.")
+    return RunOutcome(study_id, status, was_finished=False, notice=session.notice)
 
-        threads: Any = ThreadPoolTaskRunner(max_workers=threads_wanted)
-        flow = _flow_of(loaded.study).with_options(task_runner=threads)
-        how = {
-            "workers": workers,
-            "runner": runner,
-            "dask_address": dask_address,
-            "retry_failed": retry_failed,
-        }
-        try:
-            status = flow(path, results, resume=resume or retry_failed, **how)
-        except FailedRun:
-            status = "failed"  # as the record says: the study ran and found nothing
-    return RunOutcome(study_id, str(status), was_finished=False, notice=session.notice)
+
+def _run(study: Study, path: Path, results: Path, threads_wanted: int, how: Mapping[str, Any]) -> str:
+    """Run the study's flow; its status in the record."""
+    from prefect.exceptions import FailedRun
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    from flows.telling import CancelledInPrefect, settle_as_cancelled
+
+    threads: Any = ThreadPoolTaskRunner(max_workers=threads_wanted)
+    flow = _flow_of(study).with_options(task_runner=threads)
+    try:
+        return str(flow(path, results, **how))
+    except CancelledInPrefect as cancelled:
+        settle_as_cancelled(str(cancelled))
+        raise
+    except FailedRun:
+        return "failed"  # as the record says: the study ran and found nothing
+
+
+def _ended(results: Path, study_id: str) -> str | None:
+    """The study's status where there is nothing left to do."""
+    with Store.open(results, read_only=True) as store:
+        row = store.study(study_id) or {}
+    status = str(row.get("status"))
+    ended = status == "completed" or (status == "failed" and row["metadata_json"].get("ended"))
+    return status if ended else None
 
 
 def _flow_of(study: Study) -> Any:

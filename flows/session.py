@@ -57,6 +57,7 @@ STUCK_SECONDS = 15.0  # the server gives up on a backlog that does not shrink
 STOP_SECONDS = 300.0  # for writing down a long backlog; then the server is killed
 SETTLE_SECONDS = 2.0  # for the recorder to write a batch on its own; stopping it writes one more, not two
 POLL_SECONDS = 0.1
+HEARTBEAT_SECONDS = 30  # the shortest that Prefect allows
 
 SERVER_SETTINGS = {
     # For wherever the user stands, since Prefect reads prefect.toml from there; a user's own settings win.
@@ -97,7 +98,15 @@ class ServerStartError(ServerError):
 
 
 class ServerLostError(ServerError):
-    """It went away during the run."""
+    """It went away during the run.
+
+    Attributes:
+        what: that alone, without what to do.
+    """
+
+    def __init__(self, api_url: str) -> None:
+        self.what = f"Prefect's server at {api_url} went away during the run."
+        super().__init__(f"{self.what} What was evaluated is kept: run it again with --resume.")
 
 
 @contextlib.contextmanager
@@ -109,7 +118,12 @@ def prefect_session() -> Iterator[PrefectSession]:
         ServerLostError: the flow could not reach it any more.
     """
     import httpx
-    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_UI_URL,
+        temporary_settings,
+    )
 
     # A second thread has the environment of an open session, but not its settings.
     configured = PREFECT_API_URL.value() or os.environ.get("PREFECT_API_URL")
@@ -127,16 +141,17 @@ def prefect_session() -> Iterator[PrefectSession]:
             api_url, started = stack.enter_context(_own_server())
             session = PrefectSession(api_url, None, started, notice or None)
         stack.enter_context(_environment(_client_environment(session.api_url)))
-        stack.enter_context(temporary_settings({PREFECT_API_URL: session.api_url}))
+        settings: dict[Any, Any] = {PREFECT_API_URL: session.api_url}
+        if session.ui_url and PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() is None:
+            # A server that outlives the run can tell by them that the run's process was killed.
+            settings[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = HEARTBEAT_SECONDS
+        stack.enter_context(temporary_settings(settings))
         stack.callback(_drain, session.api_url)
         _drain(session.api_url)  # a worker left from before would send this run's events to its own server
         try:
             yield session
         except httpx.TransportError as error:
-            raise ServerLostError(
-                f"Prefect's server at {session.api_url} went away during the run. "
-                "What was evaluated is kept: run it again with --resume."
-            ) from error
+            raise ServerLostError(session.api_url) from error
 
 
 # -- finding a server

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import State
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Cancelled, Completed, Failed
 
 from flows.page import StudyPage, in_words
 from schema.studies import Study
@@ -19,6 +24,14 @@ from tasks.steps import tell_failure
 
 _FAILED_TASKS = 50
 """Failed evaluations that become task runs: each takes milliseconds, and a page of red says no more than some."""
+
+
+_HEED_SECONDS = 5.0
+"""How often a run asks Prefect whether it is to be cancelled."""
+
+
+class CancelledInPrefect(KeyboardInterrupt):
+    """Somebody cancelled the flow run in Prefect."""
 
 
 class Telling:
@@ -34,6 +47,10 @@ class Telling:
         self._study_id = study.study
         self._tally = tally
         self._failed_tasks = 0
+        context = FlowRunContext.get()
+        run = None if context is None else context.flow_run
+        self._own_run = None if run is None or run.deployment_id is not None else run.id
+        self._heeded = time.monotonic()
         self._logger = get_run_logger()
         self.page = StudyPage(study, results)
         self.events = StudyEvents(study.study, study.type, results)
@@ -44,8 +61,29 @@ class Telling:
         self._logger.info("%s: %s evaluations%s", self._study_id, f"{self._tally.planned:,}", went_on)
         self.events.started(self._tally.planned, known)
 
-    def failed(self, results: Sequence[Result]) -> None:
-        """Evaluations that are settled; of interest are those without an answer."""
+    def settled(self, results: Sequence[Result]) -> None:
+        """Evaluations that are settled: those without an answer are shown.
+
+        Raises:
+            CancelledInPrefect: there, the run was cancelled meanwhile.
+        """
+        self._failed(results)
+        self._heed()
+
+    def _heed(self) -> None:
+        """A worker of Prefect ends the runs that it started; one that was started here has to ask."""
+        if self._own_run is None or time.monotonic() - self._heeded < _HEED_SECONDS:
+            return
+        self._heeded = time.monotonic()
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+                state = client.read_flow_run(self._own_run).state
+        except Exception:  # noqa: BLE001 - a server that does not answer cancels nothing
+            return
+        if state is not None and state.is_cancelling():
+            raise CancelledInPrefect(self._own_run)
+
+    def _failed(self, results: Sequence[Result]) -> None:
         failed = [result for result in results if result.status == "failed"]
         self.events.failed([run_id(self._study_id, result.design) for result in failed], failed)
         self.page.failed(failed)
@@ -82,3 +120,11 @@ def state_of(status: str, progress: Progress | None, reasons: Sequence[str] = ()
         why = "".join(f"; {reason}" for reason in reasons[:1])
         return Failed(message=f"No design could be dispatched: {told}{why}", data=status)
     return Completed(message=told, data=status)
+
+
+def settle_as_cancelled(flow_run_id: str) -> None:
+    """Let a run that heeded Prefect be `Cancelled` there, where the engine takes it for crashed."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(
+            UUID(flow_run_id), Cancelled(message="The study was cancelled."), force=True
+        )

@@ -131,7 +131,7 @@ class UnderWay(Generic[S]):
                 scored |= {judged.design.number: judged for judged in settled}
                 self.tally.count(results)
                 self.tally.report(step.number, step.of, step.unit)
-                self.telling.failed(results)
+                self.telling.settled(results)
             if start + BATCH < len(missing):
                 self.show_progress(self.tally.percent)
         answers = [scored[design.number] for design in designs]
@@ -204,7 +204,7 @@ class UnderWay(Generic[S]):
             for results in self._solve(designs, "failures", keep_series=keep_series):
                 late += self.record.settle_late(generation, results)
                 self.tally.count_late(results)
-                self.telling.failed(results)
+                self.telling.settled(results)
         return late
 
     def show_progress(self, percent: float) -> None:

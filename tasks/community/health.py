@@ -13,6 +13,7 @@ from schema.community.records import FAILED, RUNNING, record_health
 from schema.community.settings import HealthLimits, Settings
 from schema.community.ticks import as_text, tick_of
 from tasks.community.service import Service, day_of
+from tasks.events import COMMUNITY, emit
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Health:
 
 
 def check_health(service: Service, now: datetime) -> Health:
-    """Look at the community; when it turns unhealthy, or healthy again, the webhook is told."""
+    """Look at the community; when it turns unhealthy, or healthy again, the webhook and Prefect are told."""
     health = health_of(service.backend, service.settings, now)
     _alert(service, health, now)
     return health
@@ -133,3 +134,8 @@ def _alert(service: Service, health: Health, now: datetime) -> None:
         service.journal.warning("health", f"unhealthy: {'; '.join(health.reasons)}")
     status = "healthy" if health.healthy else "unhealthy"
     service.tell(tick_of(now), "health", status, reasons=list(health.reasons))
+    place = {
+        "prefect.resource.id": COMMUNITY,
+        "ecosystemiser.results": str(service.places.root.parent.absolute()),
+    }
+    emit(f"{COMMUNITY}.{status}", place, {"at": health.at, "reasons": list(health.reasons)})

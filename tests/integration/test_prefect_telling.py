@@ -216,7 +216,7 @@ def test_events_tell_of_start_generations_and_end_with_numbers_and_the_flow_run(
 LONG = {**SEARCH, "algorithm": {"population_size": 20, "max_generations": 40, "seed": 5}}
 
 
-def started_elsewhere(path, home):
+def started_elsewhere(path, home, stderr=subprocess.DEVNULL):
     """The study in a process of its own, once it has recorded evaluations."""
     names = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     process = subprocess.Popen(
@@ -233,7 +233,7 @@ def started_elsewhere(path, home):
         ],
         env={**names, "PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
     )
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -269,3 +269,35 @@ def test_a_run_whose_process_was_killed_is_settled_when_the_study_goes_on_and_no
     assert "ended without a word" in settled.message
     assert after[left[str(there / "results")].id].state.name == "Running"
     assert events.found[0].payload["resumed"]
+
+
+def test_a_run_from_the_command_line_that_is_cancelled_in_prefect_ends_as_by_ctrl_c(prefect, home, tmp_path):
+    from prefect.client.orchestration import get_client
+    from prefect.states import Cancelling
+
+    path = write(
+        tmp_path, "cancelled", **SEARCH | {"algorithm": {"population_size": 20, "max_generations": 5000}}
+    )
+    process = started_elsewhere(path, home)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run("cancelled").id, Cancelling())
+    assert process.wait(PATIENCE) not in {0, 1, 2}
+    with Store.open(path.parent / "results", read_only=True) as store:
+        assert store.study("cancelled")["status"] == "cancelled"
+    assert flow_run("cancelled").state.is_cancelled()
+
+
+@pytest.mark.slow
+def test_a_study_whose_server_is_killed_is_complete_all_the_same_and_says_so(tmp_path):
+    own = tmp_path / "prefect"
+    path = write(tmp_path, "alone", **LONG)
+    process = started_elsewhere(path, own, stderr=subprocess.PIPE)
+    (address,) = own.glob("ecosystemiser/*/address")
+    os.kill(int(address.read_text().split()[1]), signal.SIGKILL)
+    told = process.communicate(timeout=PATIENCE)[1].decode()
+    assert process.returncode == 0, told
+    assert "went away during the run. The study is complete." in told
+    assert "Traceback" not in told
+    with Store.open(path.parent / "results", read_only=True) as store:
+        row = store.study("alone")
+    assert (row["status"], row["run_count"]) == ("completed", 800)

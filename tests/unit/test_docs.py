@@ -35,7 +35,8 @@ PAGES = [
 ]
 COMMAND = get_command(app)
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
-OTHER_PROGRAMS = {"make", "source", "cd", "curl", "export", "pip", "git", "dask"}
+# What Prefect is told: tests/integration/test_deployments.py runs it as it stands.
+OTHER_PROGRAMS = {"make", "source", "cd", "curl", "export", "pip", "git", "dask", "prefect"}
 
 
 @dataclass(frozen=True)
