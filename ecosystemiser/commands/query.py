@@ -304,7 +304,7 @@ def runs(
         from ecosystemiser.commands.query_analyses import several
         from ecosystemiser.pictures.designs import scatter
 
-        pair = [] if axes is None else several(axes, "--axes", "numbers")[:2]
+        pair = [] if axes is None else several(axes, "--axes", "numbers")
         title = f"{study_id or 'All studies'}: evaluations"
         return scatter(rows, axes=pair, colour=colour, title=title) if rows else None
 
