@@ -32,6 +32,9 @@ def scatter(
     Raises:
         InputError: no run has a number of such a name.
     """
+    if len(axes) > 2:
+        message = f"{len(axes)} numbers were named, and two are drawn against each other: write --axes X,Y"
+        raise InputError(Finding("", "--axes", ",".join(axes), "two numbers", message))
     across, up = axes or _usual(rows)
     for option, name in (("--axes", across), ("--axes", up), ("--colour", colour)):
         _require(rows, name, option)

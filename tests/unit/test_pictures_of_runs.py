@@ -326,3 +326,5 @@ def test_axes_that_nothing_has_are_told(results):
     assert "did you mean pv.capacity_kw?" in told.stderr
     told = ask(results, "runs", "--axes", "total_cost", "--output", "x.png", status=2)
     assert "--axes A,B" in told.stderr
+    told = ask(results, "runs", "--axes", "total_cost,total_co2,x", "--output", "x.png", status=2)
+    assert "two are drawn against each other" in told.stderr
