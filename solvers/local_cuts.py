@@ -44,6 +44,8 @@ LONGEST_STEPS = 500
 """A longer stretch, or one of more than half the horizon, is no longer small: the caller's turn."""
 MOST_NODES = 500
 """Of plain branching in one stretch; a count, not a time, so that answers do not depend on the machine."""
+KEPT_BACK = 0.2
+"""Share of the time limit that stretches leave to the relaxation and the dispatch that come of them."""
 STRETCH_GAP = 1e-9
 """Relative, of a stretch's MILP: many small gaps add up."""
 _SMALLEST = 1e-9
@@ -92,7 +94,7 @@ def tighten(
         gap_eur: how close is close enough.
     """
     search = _Search(highs, hull, pairs, clock)
-    while clock.left > 0:
+    while search.left > 0:
         gained = search.cut()
         search.hold_directions()
         if search.gap <= gap_eur or not search.grow(gap_eur, everywhere=gained < search.gap / 100):
@@ -129,6 +131,11 @@ class _Search:
         every = [steps[self._free[pair][steps]] for pair, steps in zip(pairs, broken, strict=True)]
         self._stretches = self._first(np.unique(np.concatenate(every)))
         self._solved: dict[Stretch, _Solved] = {}
+
+    @property
+    def left(self) -> float:
+        """Seconds for stretches; the rest is for what their cuts and directions come to."""
+        return max(self.clock.left - KEPT_BACK * self.clock.limit_seconds, 0.0)
 
     @property
     def gap(self) -> float:
@@ -175,7 +182,7 @@ class _Search:
 
     def _solve(self, stretch: Stretch) -> _Solved | None:
         """The small MILP of a stretch (X1, X2), with binaries for every pair that is found broken."""
-        if self.clock.left <= 0:
+        if self.left <= 0:
             return None
         part, columns, rows = self._part(stretch)
         while True:
@@ -207,7 +214,7 @@ class _Search:
         outcome = self.clock.count(
             self.highs.solve(
                 part,
-                time_limit_seconds=self.clock.left,
+                time_limit_seconds=self.left,
                 mip_gap_fraction=STRETCH_GAP,
                 most_nodes=MOST_NODES,
             )
@@ -216,7 +223,7 @@ class _Search:
             return outcome
         return self.clock.count(
             self.highs.solve(
-                part, time_limit_seconds=self.clock.left, mip_gap_fraction=STRETCH_GAP, start=outcome.x
+                part, time_limit_seconds=self.left, mip_gap_fraction=STRETCH_GAP, start=outcome.x
             )
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import cvxpy as cp
 import numpy as np
 import pytest
@@ -334,6 +336,16 @@ def test_cuts_of_single_evenings_close_the_gap_of_a_week():
     # Rows are added, and nothing is searched over the week as a whole.
     assert cuts.program.row_lower.size > program.row_lower.size
     assert cuts.program.integers.size == 0
+
+
+def test_stretches_leave_the_last_fifth_of_the_time_to_what_comes_of_them():
+    pairs, _, _, hull = hulled(dispatcher(house(import_limit=6, export_limit=5), evenings(7)))
+    highs = PersistentHighs()
+    late = milp.Clock(1000, began=time.perf_counter() - 850)
+    cuts = tighten(highs, hull, pairs, late, 1e-6)
+    assert cuts.bound == hull.outcome.bound
+    assert cuts.best is None
+    assert late.solver_seconds == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
