@@ -117,8 +117,7 @@ class Switched:
             self._follow_load(self.line.other_flow(output), output, busy)
 
     def _follow_load(self, other: Array, output: Array, busy: NDArray[np.bool_]) -> None:
-        runs = output > np.maximum(self._least - self._slack, NOTHING)
-        wrong = runs & ~busy & (np.abs(other - self.ratio * output) > self._slack)
+        wrong = (output > NOTHING) & ~busy & (np.abs(other - self.ratio * output) > self._slack)
         np.divide(other, output, out=self.ratio, where=wrong)
         self._tries += wrong
         pinned = wrong & (self._tries > _MOST_RATIOS)

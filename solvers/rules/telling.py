@@ -18,11 +18,11 @@ def shortages(
     values: Mapping[str, Mapping[str, Array]],
     network: Network,
 ) -> list[str]:
-    """A line for each node that is short, each level that is not where it must be, and each rule of a unit."""
+    """A line for each unit that breaks a rule, node that is short, and level that is not where it must be."""
     return [
+        *_units(system, numbers, values, network),
         *_nodes(system, numbers, values),
         *_levels(system, numbers, values, network),
-        *_units(system, numbers, values, network),
     ]
 
 
@@ -34,12 +34,14 @@ def _units(
 ) -> Iterator[str]:
     equations = stated(system, numbers, values)
     for switch in network.switches:
-        for label, off in equations[switch.component].at_most.items():
-            if off.max() > TOLERANCE:
-                yield (
-                    f"{switch.component} must run and finds no use or no energy for it: its {label} is not kept "
-                    f"{_when(system, off, 'kW')}"
-                )
+        rules = equations[switch.component].at_most
+        # One broken rule breaks others with it: the worst is told, of equals the first.
+        label = max(rules, key=lambda rule: round(float(rules[rule].max()), 9), default=None)
+        if label is not None and rules[label].max() > TOLERANCE:
+            yield (
+                f"{switch.component} must run and finds no use or no energy for it: its {label} is not kept "
+                f"{_when(system, rules[label], 'kW')}"
+            )
 
 
 def _nodes(
