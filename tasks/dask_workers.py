@@ -225,14 +225,14 @@ class DaskWorkers(Crew):
             except (TimeoutError, CancelledError, OSError) as error:
                 if self._leaving.is_set():
                     raise WorkersError("the study was broken off") from None
+                if future.status == "error":
+                    raise WorkersError(self._cannot(seat, error)) from error
                 self._look_around()
                 if seat.host.gone or isinstance(error, CancelledError):
                     self._lose(seat, hung=False)
             except Exception as error:
                 # An evaluation never raises: it could not even begin, or its answer could not be read.
-                raise WorkersError(
-                    f"the worker {seat.host.address} cannot evaluate: {type(error).__name__}: {error}"
-                ) from error
+                raise WorkersError(self._cannot(seat, error)) from error
             left -= _SLICE_SECONDS
             if left <= 0:
                 left = patience - self._seconds_at(question, seat)
@@ -361,6 +361,9 @@ class DaskWorkers(Crew):
             on_worker.learn, self._token, self._pickled, workers=list(addresses), on_error="return"
         )
         return [address for address, answer in told.items() if answer is None]
+
+    def _cannot(self, seat: _Seat, error: BaseException) -> str:
+        return f"the worker {seat.host.address} cannot evaluate: {type(error).__name__}: {error}"
 
     def _lost_scheduler(self) -> str:
         return (

@@ -336,15 +336,15 @@ def chunks_of(
     """Split designs so that a chunk takes about half a second, and every worker has one to the end.
 
     Prefect spends some milliseconds on a task: little beside a slow evaluation, more than a quick one takes.
-    As long as nothing was measured, four chunks for each worker show whether there is progress. The last chunks
+    As long as nothing was measured, some chunks for each worker show whether there is progress. The last chunks
     are smaller, down to a single design: else workers would wait for whoever has the last one. Designs that are
     evaluated together, as rules do it, are shared out evenly: many of them take little longer than one.
     """
     workers = max(workers, 1)
     fair = -(-len(designs) // workers)
-    least = most = fair
+    most = least = fair
     if not together:
-        least = most = -(-fair // 4)
+        most, least = -(-fair // 4), -(-fair // 32)
         if seconds_per_evaluation:
             most = min(fair, round(_CHUNK_SECONDS / seconds_per_evaluation))
             least = min(most, round(_LEAST_CHUNK_SECONDS / seconds_per_evaluation)) if most < fair else fair

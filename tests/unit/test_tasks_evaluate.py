@@ -195,7 +195,7 @@ def test_at_the_end_no_worker_waits_longer_for_another_than_a_small_chunk_takes(
 
 @pytest.mark.parametrize("unknown", [None, 0.0])
 def test_before_anything_was_measured_there_are_several_chunks_for_each_worker(unknown):
-    assert sizes(40, 2, unknown) == [5] * 8
+    assert sizes(40, 2, unknown) == [5] * 5 + [3, 3, 2] + [1] * 7
     assert sizes(3, 2, unknown) == [1, 1, 1]
 
 
