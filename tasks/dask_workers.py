@@ -40,6 +40,7 @@ CONNECT_SECONDS = 15.0
 STRANDED_SECONDS = 120.0
 """How long a study waits for a cluster that has lost all its workers."""
 _SLICE_SECONDS = 0.5
+_FETCH_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 _END_SECONDS = 15.0
 _log = logging.getLogger(__name__)
@@ -214,10 +215,14 @@ class DaskWorkers(Crew):
     def _waited(self, future: Any, seat: _Seat, patience: float, question: str) -> Any:
         from distributed import KilledWorker
 
-        left = patience
+        left, finished = patience, threading.Event()
+        future.add_done_callback(lambda _: finished.set())
         while True:
             try:
-                return future.result(timeout=_SLICE_SECONDS)
+                # Not `result` in slices: fetching it must not be broken off half way.
+                if finished.wait(_SLICE_SECONDS):
+                    return future.result(timeout=_FETCH_SECONDS)
+                raise TimeoutError  # noqa: TRY301 - as one that `result` raises
             except KilledWorker:
                 self._lose(seat, hung=False)
             except on_worker.UnknownStudyError:
