@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
+import solvers
 from schema import profiles as profile_specs
 from schema.base import Model
 from schema.components import COMPONENT_TYPES, PartLoad
@@ -33,21 +34,7 @@ EQUATIONS_HEAD = """# Equations of the solvers
 Written from the source by `python docs/make_components.py`; a test holds it to it. The components' own equations
 stand in [components.md](components.md#equations), what all of it means in [dispatch.md](dispatch.md).
 """
-SOLVERS = {
-    "The model": "solvers.model",
-    "KPIs": "solvers.kpis",
-    "Annuities and purchases": "solvers.economics",
-    "Pairs that exclude each other": "solvers.pairs",
-    "Local cuts": "solvers.local_cuts",
-    "Windows": "solvers.windows",
-    "Rolling horizon": "solvers.rolling",
-    "Hybrid": "solvers.hybrid",
-    "The certified bound": "solvers.bounds",
-    "Sizing inside the dispatch": "solvers.sizing",
-    "Rules, step by step": "solvers.rules.stepping",
-    "Levels under rules": "solvers.rules.levels",
-    "Commitment under rules": "solvers.rules.committed",
-}
+_LABELLED = re.compile(r"^ *\([A-Z]\d+\)", re.MULTILINE)
 PROFILES = {
     "a number": profile_specs.Constant,
     "a file": profile_specs.FileProfile,
@@ -154,11 +141,10 @@ def _limit(limit: Any) -> str:
 def equations() -> str:
     """The page of what the solvers do with the components' equations."""
     parts = [EQUATIONS_HEAD]
-    for title, module in SOLVERS.items():
-        parts += [
-            f"## {title}",
-            f"```text\n{inspect.cleandoc(importlib.import_module(module).__doc__ or '')}\n```",
-        ]
+    for found in pkgutil.walk_packages(solvers.__path__, f"{solvers.__name__}."):
+        text = inspect.cleandoc(importlib.import_module(found.name).__doc__ or "")
+        if _LABELLED.search(text) and not found.name.startswith(components.__name__):
+            parts += [f"## {found.name}", f"```text\n{text}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
