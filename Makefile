@@ -64,6 +64,7 @@ bench: .venv-bench/.ready
 	@.venv-bench/bin/python -m benchmarks
 	@.venv-bench/bin/python -m benchmarks.database
 	@.venv-bench/bin/python -m benchmarks.community
+	@if command -v chromium >/dev/null; then .venv-bench/bin/python -m benchmarks.dashboard; fi
 
 .venv-bench/.ready: requirements.txt benchmarks/requirements.txt pyproject.toml
 	@$(call make_venv,.venv-bench,-r requirements.txt -r benchmarks/requirements.txt)

@@ -86,10 +86,10 @@ def serve(results: Path, port: int | None, told: Callable[[str], None]) -> None:
     os.environ["ECOSYSTEMISER_RESULTS"] = str(results.resolve())
     from streamlit.web import bootstrap
 
-    from ecosystemiser.dashboard import app  # the first page needs not wait for it
-
     options = {**_OPTIONS, "server_port": chosen}
     bootstrap.load_config_options(options)
+    from ecosystemiser.dashboard import app  # the first page needs not wait for it
+
     threading.Thread(target=_tell, args=(chosen, told), daemon=True).start()
     bootstrap.run(str(app.__file__), False, [], options)
 
