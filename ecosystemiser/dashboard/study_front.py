@@ -24,13 +24,14 @@ def show_front(study_id: str) -> None:
     """The front, and the design of the point that is clicked."""
     with reading() as store:
         picture = of_studies.front(store, study_id)
-        across = of_studies.parallel(store, study_id)
     if picture is None:
         st.info("There is no front yet.")
         return
     _chosen_design(draw_to_choose(picture, f"front {study_id}"), "front")
-    if across is not None:
-        with st.expander("All designs of the front across all their numbers"):
+    if st.toggle("All designs of the front across all their numbers", key=f"across {study_id}"):
+        with reading() as store:
+            across = of_studies.parallel(store, study_id)
+        if across is not None:
             draw(across, f"parallel {study_id}")
 
 
