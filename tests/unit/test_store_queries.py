@@ -226,6 +226,12 @@ def test_studies_are_listed_by_type_status_and_date(connection):
         listed(study_type="genetic")
 
 
+def test_recorded_runs_are_told_by_the_studies_own_counts(connection):
+    assert queries.recorded_runs(connection) == 9
+    assert queries.recorded_runs(connection, ["house"]) == 6
+    assert queries.recorded_runs(connection, ["house", "sweep"]) == 9
+
+
 def test_statistics_count_what_was_recorded(connection):
     study = queries.statistics(connection, "house")[0]
     counted = ("evaluations", "successful", "failed", "infeasible", "breaking_constraints", "pareto_optimal")
