@@ -81,10 +81,12 @@ class Workers:
     Attributes:
         peak_mb: the most resident memory of a worker; None where the machine does not tell.
         per_second: evaluations per second by number of workers.
+        bare: of as many processes that know nothing of each other: what the machine gives.
     """
 
     peak_mb: float | None
     per_second: Mapping[int, float]
+    bare: Mapping[int, float]
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:

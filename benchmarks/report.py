@@ -145,8 +145,16 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _workers(workers: Workers) -> str:
-    rows = [(str(count), f"{rate:.1f}") for count, rate in workers.per_second.items()]
-    return f"## Workers\n\n{_table(('processes', 'evaluations of the year per second'), rows)}"
+    rows = [
+        (str(count), f"{rate:.1f}", f"{workers.bare[count]:.1f}")
+        for count, rate in workers.per_second.items()
+    ]
+    head = (
+        "processes",
+        "evaluations of the year per second",
+        "of bare loops that know nothing of each other",
+    )
+    return f"## Workers\n\n{_table(head, rows)}"
 
 
 def machine(noise: float | None, packages: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from solvers.highs import PersistentHighs
 from solvers.judging import Dispatch
 from solvers.kpis import Operation, comparison
 from solvers.maths import Array
+from solvers.memory import keep_freed_memory
 from solvers.rules import method as rules
 from solvers.solution import Solution, Status
 
@@ -62,6 +63,7 @@ class Dispatcher:
     def __init__(
         self, system: System, series: Mapping[str, Array], solver: SolverSettings | None = None
     ) -> None:
+        keep_freed_memory()
         self.system = system
         self.engine = Engine(reference_case(system, series, solver or SolverSettings()))
         self._baselines: dict[Hashable, Dispatch] = {}

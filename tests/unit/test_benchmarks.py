@@ -45,7 +45,7 @@ def test_the_page_tells_what_was_met_and_what_not(monkeypatch):
         Target("memory", 371.2, 600.0, "MB", at_least=False),
     ]
     section = Section("A year", "Both ways.", ("method", "cost"), [("`hybrid`", "11.5 €")])
-    workers = Workers(371.2, {1: 5.0, 2: 9.5})
+    workers = Workers(371.2, {1: 5.0, 2: 9.5}, {1: 5.1, 2: 9.8})
     findings = Findings(targets, [[ours, peer]], {8760: [0.05]}, 2e-9, workers, [section], 0.25)
     text = page(findings)
     assert "| speed | 10.0 times | at least 15.0 times | no |" in text
