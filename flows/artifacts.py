@@ -53,11 +53,10 @@ class Artifacts:
     def _show(self, what: str, data: Any, told: str, create: Callable[..., Any]) -> None:
         if time.monotonic() < self._silent_until:
             return
-        from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+        from flows.impatience import no_second_try
 
         try:
-            # Prefect would try again for a minute, and the study would wait for it.
-            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            with no_second_try():
                 if what in self._made:
                     _change(self._made[what], data, told)
                 else:

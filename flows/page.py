@@ -18,6 +18,8 @@ from tasks.scoring import Scored
 
 _ROWS = 200
 """Rows that a table shows: the record has them all, and Prefect's database is none."""
+_PROGRESS_SECONDS = 2.0
+"""How often progress is shown at most: a call to Prefect takes longer than many a generation."""
 _LIVE_SECONDS = 30.0
 """How often a front that is still sought is shown."""
 _FAILURES_SECONDS = 2.0
@@ -38,11 +40,14 @@ class StudyPage:
         self._failures: list[dict[str, Any]] = []
         self._failed = 0
         self._failures_shown = 0.0
-        self._front_shown = time.monotonic()
+        self._front_shown = self._progress_shown = time.monotonic()
         self._artifacts.progress(0.0, f"{study.study}: getting ready")
 
     def progress(self, percent: float, progress: Progress | None) -> None:
-        """Show how far the study is [0-100]."""
+        """Show how far the study is [0-100], now and then."""
+        if time.monotonic() - self._progress_shown < _PROGRESS_SECONDS:
+            return
+        self._progress_shown = time.monotonic()
         told = self._study.study if progress is None else f"{self._study.study}: {in_words(progress)}"
         self._artifacts.progress(percent, told)
 

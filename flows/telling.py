@@ -12,9 +12,9 @@ from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Completed, Failed
 
+from flows.impatience import no_second_try
 from flows.page import StudyPage, in_words
 from schema.studies import Study
 from tasks.evaluate import Result, run_id
@@ -76,7 +76,7 @@ class Telling:
             return
         self._heeded = time.monotonic()
         try:
-            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+            with no_second_try(), get_client(sync_client=True) as client:
                 state = client.read_flow_run(self._own_run).state
         except Exception:  # noqa: BLE001 - a server that does not answer cancels nothing
             return
