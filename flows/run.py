@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.session import ServerLostError, prefect_session
-from schema.loading import load_study
+from schema.loading import LoadedStudy, load_study
 from schema.store.store import Store
 from schema.studies import Study
 from tasks.bases import bases_of
@@ -82,9 +82,7 @@ def run_study(
     how = {"workers": workers, "runner": runner, "dask_address": dask_address, "retry_failed": retry_failed}
     try:
         with prefect_session() as session:
-            status = _run(
-                loaded.study, path, results, threads_wanted, {**how, "resume": resume or retry_failed}
-            )
+            status = _run(loaded, results, threads_wanted, {**how, "resume": resume or retry_failed})
     except ServerLostError as error:
         ended = _ended(results, study_id)
         if ended is None:
@@ -93,17 +91,19 @@ def run_study(
     return RunOutcome(study_id, status, was_finished=False, notice=session.notice)
 
 
-def _run(study: Study, path: Path, results: Path, threads_wanted: int, how: Mapping[str, Any]) -> str:
+def _run(loaded: LoadedStudy, results: Path, threads_wanted: int, how: Mapping[str, Any]) -> str:
     """Run the study's flow; its status in the record."""
     from prefect.exceptions import FailedRun
     from prefect.task_runners import ThreadPoolTaskRunner
 
     from flows.telling import CancelledInPrefect, settle_as_cancelled
+    from flows.under_way import handed_over
 
     threads: Any = ThreadPoolTaskRunner(max_workers=threads_wanted)
-    flow = _flow_of(study).with_options(task_runner=threads)
+    flow = _flow_of(loaded.study).with_options(task_runner=threads)
     try:
-        return str(flow(path, results, **how))
+        with handed_over(loaded):
+            return str(flow(loaded.path, results, **how))
     except CancelledInPrefect as cancelled:
         settle_as_cancelled(str(cancelled))
         raise

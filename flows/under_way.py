@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -46,6 +47,19 @@ RESULTS = Path(os.environ.get("ECOSYSTEMISER_RESULTS") or "results")
 """Where results go unless told otherwise."""
 BATCH = 2_000
 """Evaluations that are begun together: each is logged and becomes part of a task."""
+
+
+_loaded: ContextVar[LoadedStudy | None] = ContextVar("loaded", default=None)
+
+
+@contextmanager
+def handed_over(loaded: LoadedStudy) -> Iterator[None]:
+    """A study that was read to look at it is not read once more by its flow in this process."""
+    token = _loaded.set(loaded)
+    try:
+        yield
+    finally:
+        _loaded.reset(token)
 
 
 def study_name() -> str:
@@ -251,7 +265,8 @@ def under_way(
         WorkersError: there is nobody to evaluate.
         StudyAliveError: another process is running it.
     """
-    loaded = as_scheduled(load_study(study))
+    seen = _loaded.get()
+    loaded = as_scheduled(seen if seen is not None and seen.path == study else load_study(study))
     asked = loaded.study
     if not isinstance(asked, kind):
         message = (
