@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect import State, flow
 
-from flows.under_way import FINISHED_BEFORE, RESULTS, Step, UnderWay, study_name, under_way
+from flows.under_way import RESULTS, Step, UnderWay, finished_before, study_name, under_way
 from schema.store.records import Generation
 from schema.study import GeneticStudy
 from tasks.convergence import Convergence
@@ -30,7 +30,7 @@ def genetic_study(
     dask_address: str | None = None,
     resume: bool = True,
     retry_failed: bool = False,
-) -> State[str] | str:
+) -> State[str]:
     """Seek the trade-off between a study's objectives.
 
     Args:
@@ -43,7 +43,7 @@ def genetic_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where nothing was left to do.
 
     Raises:
         InputError: the study is not valid, or its id is taken.
@@ -60,7 +60,7 @@ def genetic_study(
         retry_failed=retry_failed,
     ) as run:
         if run is None:
-            return FINISHED_BEFORE
+            return finished_before()
         asked = run.asked
         start = start_of(run.store, run.loaded)
         if asked.algorithm.start_from is not None:

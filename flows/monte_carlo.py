@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefect import State, flow
 
-from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
+from flows.under_way import RESULTS, Step, finished_before, study_name, under_way
 from schema.studies import MonteCarloStudy
 from tasks.monte_carlo import MonteCarlo
 from tasks.workers import Runner
@@ -22,7 +22,7 @@ def monte_carlo_study(
     dask_address: str | None = None,
     resume: bool = True,
     retry_failed: bool = False,
-) -> State[str] | str:
+) -> State[str]:
     """Put a design, or a whole front, through what is uncertain.
 
     Args:
@@ -35,7 +35,7 @@ def monte_carlo_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where nothing was left to do.
 
     Raises:
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
@@ -52,7 +52,7 @@ def monte_carlo_study(
         retry_failed=retry_failed,
     ) as run:
         if run is None:
-            return FINISHED_BEFORE
+            return finished_before()
         samples = MonteCarlo(run.asked, run.loaded, run.bases)
         while designs := run.numbered(samples.ask()):
             step = Step(len(samples.rounds) + 1, samples.most_rounds, "round")

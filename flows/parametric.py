@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import State, flow
 
-from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
+from flows.under_way import RESULTS, Step, finished_before, study_name, under_way
 from schema.studies import ParametricStudy
 from tasks.convergence import Convergence
 from tasks.sweep import analyses, designs_of
@@ -22,7 +22,7 @@ def parametric_study(
     dask_address: str | None = None,
     resume: bool = True,
     retry_failed: bool = False,
-) -> State[str] | str:
+) -> State[str]:
     """Try values one beside the other.
 
     Args:
@@ -35,7 +35,7 @@ def parametric_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where nothing was left to do.
 
     Raises:
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
@@ -52,7 +52,7 @@ def parametric_study(
         retry_failed=retry_failed,
     ) as run:
         if run is None:
-            return FINISHED_BEFORE
+            return finished_before()
         designs = run.numbered(designs_of(run.asked, run.loaded, run.bases[0]))
         answers = run.evaluate(designs, Step(1, 1, "sweep"), keep_series=run.asked.timeseries == "all")
         convergence = Convergence(run.asked, measured=False)

@@ -57,6 +57,7 @@ STUCK_SECONDS = 15.0  # the server gives up on a backlog that does not shrink
 STOP_SECONDS = 300.0  # for writing down a long backlog; then the server is killed
 SETTLE_SECONDS = 2.0  # for the recorder to write a batch on its own; stopping it writes one more, not two
 POLL_SECONDS = 0.1
+CLIENT_RETRIES = 3  # with Prefect's five, a study whose server is gone would wait for minutes after its end
 HEARTBEAT_SECONDS = 30  # the shortest that Prefect allows
 
 SERVER_SETTINGS = {
@@ -120,6 +121,7 @@ def prefect_session() -> Iterator[PrefectSession]:
     import httpx
     from prefect.settings import (
         PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_UI_URL,
         temporary_settings,
@@ -141,7 +143,10 @@ def prefect_session() -> Iterator[PrefectSession]:
             api_url, started = stack.enter_context(_own_server())
             session = PrefectSession(api_url, None, started, notice or None)
         stack.enter_context(_environment(_client_environment(session.api_url)))
-        settings: dict[Any, Any] = {PREFECT_API_URL: session.api_url}
+        settings: dict[Any, Any] = {
+            PREFECT_API_URL: session.api_url,
+            PREFECT_CLIENT_MAX_RETRIES: CLIENT_RETRIES,
+        }
         if session.ui_url and PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() is None:
             # A server that outlives the run can tell by them that the run's process was killed.
             settings[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = HEARTBEAT_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import State, flow
 
-from flows.under_way import FINISHED_BEFORE, RESULTS, Step, study_name, under_way
+from flows.under_way import RESULTS, Step, finished_before, study_name, under_way
 from schema.studies import SingleStudy
 from tasks.convergence import Convergence
 from tasks.workers import Runner
@@ -21,7 +21,7 @@ def single_study(
     dask_address: str | None = None,
     resume: bool = True,
     retry_failed: bool = False,
-) -> State[str] | str:
+) -> State[str]:
     """Dispatch one design and record it.
 
     Args:
@@ -34,7 +34,7 @@ def single_study(
         retry_failed: evaluate again what failed.
 
     Returns:
-        The flow run's state, with the study's final status; `finished before` where there was nothing left to do.
+        The flow run's state, with the study's final status; `finished before` where nothing was left to do.
 
     Raises:
         InputError: the study is not valid, its id is taken, or the design that it names is not there.
@@ -51,7 +51,7 @@ def single_study(
         retry_failed=retry_failed,
     ) as run:
         if run is None:
-            return FINISHED_BEFORE
+            return finished_before()
         designs = run.numbered([run.bases[0].values])
         answers = run.evaluate(designs, Step(1, 1, "design"), keep_series=run.asked.timeseries == "all")
         convergence = Convergence(run.asked, measured=False)

@@ -18,6 +18,7 @@ from typing import Generic, TypeVar, cast
 from prefect import State, unmapped
 from prefect.futures import as_completed
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows.earlier_runs import take_over
 from flows.retries import tried_again
@@ -50,6 +51,11 @@ BATCH = 2_000
 
 
 _loaded: ContextVar[LoadedStudy | None] = ContextVar("loaded", default=None)
+
+
+def finished_before() -> State[str]:
+    """The flow run's state where nothing was left to do."""
+    return Completed(message=FINISHED_BEFORE, data=FINISHED_BEFORE)
 
 
 @contextmanager
