@@ -181,6 +181,7 @@ def test_a_worker_killed_in_mid_study_costs_no_evaluation(two, prefect, tmp_path
     two.wait(2)  # its nanny has started another
 
 
+@pytest.mark.slow
 def test_a_design_that_kills_its_workers_fails_alone(two, traps, folder, tmp_path):
     with DaskWorkers(assignment(tmp_path), address=two.address) as workers:
         results = workers.evaluate([good(0), Design(1, traps.Deadly()), good(2)])
