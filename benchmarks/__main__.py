@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from statistics import median
 
-from benchmarks import cold, hybrid, pairs, parameters, pypsa_network, rules, warm, workers
+from benchmarks import cold, hybrid, pairs, parameters, pypsa_network, rules, studies, warm, workers
 from benchmarks.figures import Target, Timing, Workers
 from benchmarks.house import ROOT, house
 from benchmarks.noise import Noise
@@ -18,6 +18,7 @@ SECTIONS = {
     "A year of an engine that is switched on and off, by hybrid and whole": hybrid.section,
     "A year of exclusive pairs, beside the LP and the plain MILP": pairs.section,
     "A population over a year, by rules and by warm MILPs": rules.section,
+    "Whole studies, beside the same search in a bare loop": studies.section,
 }
 """What else is measured, each with a table and targets of its own."""
 
