@@ -1,8 +1,7 @@
 """Memory that is freed stays with the process: the next design asks for as much again.
 
 Arrays of a year are large enough that glibc gives each back to the system when it is freed, and the system clears
-every page of the next one: some thousand page faults an evaluation. `python -m benchmarks` measures rules and warm
-evaluations with it.
+every page of the next one.
 """
 
 from __future__ import annotations
