@@ -25,9 +25,9 @@ import psutil
 import yaml
 
 from benchmarks.figures import Section, Target
-from benchmarks.house import ROOT
 from benchmarks.report import alone
 
+ROOT = Path(__file__).parents[1]
 WORKERS = 2
 LONGER_AT_MOST = 1.6
 SHARE_AT_3_MS, SHARE_AT_100_MS = 40.0, 10.0
@@ -214,10 +214,7 @@ def _bare(path: Path) -> dict[str, Any]:
     from tasks.scoring import minimised, score
 
     loaded = load_study(path)
-    study, system = loaded.study, loaded.system
-    assignment = Assignment(
-        system.system, system.series, system.content_hash, study.solver, study.study, path.parent
-    )
+    study, assignment = loaded.study, Assignment.of(loaded, path.parent)
     search, scored, seconds = GeneticSearch(study), [], 0.0
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, context, _make_ready, (Evaluator, assignment)) as pool:

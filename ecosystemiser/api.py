@@ -49,7 +49,7 @@ def run(
     results: PathLike | None = None,
     *,
     workers: int | None = None,
-    runner: Literal["threads", "processes", "dask"] = "threads",
+    runner: Literal["threads", "processes", "dask"] = "processes",
     dask_address: str | None = None,
     resume: bool = False,
     retry_failed: bool = False,
@@ -61,9 +61,7 @@ def run(
         study: the study's file.
         results: the results folder, made if there is none; as in `open` unless told.
         workers: evaluations at once; unless told one a core, or as many as the Dask cluster has.
-        runner: what evaluates designs side by side. `processes` are quicker where a dispatch takes less than a
-            second; a script must then call this under `if __name__ == "__main__":`, and with `dask` too where no
-            cluster is named.
+        runner: what evaluates designs side by side, `processes`, `threads` or `dask`.
         dask_address: the scheduler of a Dask cluster, `tls://HOST:8786`.
         resume: go on with a study that was interrupted.
         retry_failed: evaluate again what failed.

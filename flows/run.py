@@ -13,7 +13,8 @@ from schema.store.store import Store
 from schema.studies import Study
 from tasks.bases import bases_of
 from tasks.bookkeeping import look_up
-from tasks.workers import Runner, require_dask, usable_cores
+from tasks.evaluate import Assignment
+from tasks.workers import Runner, Workers, require_dask, workers_for
 
 _WAITING = 64
 """Threads that wait for a Dask cluster, at least: it may grow in mid-study."""
@@ -72,17 +73,13 @@ def run_study(
         if look_up(store, loaded, resume=resume, retry_failed=retry_failed) == "completed":
             row = store.study(study_id) or {}
             return RunOutcome(study_id, row["status"], was_finished=True)
-        bases_of(store, loaded)
-    threads_wanted = workers or usable_cores()
-    if dask_address is not None:
-        from tasks.dask_workers import cluster_size
-
-        # Asked before a server is started: nothing can be done without them.
-        threads_wanted = workers or max(_WAITING, 2 * cluster_size(dask_address))
+        planned = loaded.study.planned * len(bases_of(store, loaded))
+    pool = workers_for(runner, Assignment.of(loaded, results), workers, dask_address, planned=planned)
     how = {"workers": workers, "runner": runner, "dask_address": dask_address, "retry_failed": retry_failed}
     try:
-        with prefect_session() as session:
-            status = _run(loaded, results, threads_wanted, {**how, "resume": resume or retry_failed})
+        # Workers make themselves ready while Prefect does.
+        with pool, prefect_session() as session:
+            status = _run(loaded, pool, results, {**how, "resume": resume or retry_failed})
     except ServerLostError as error:
         ended = _ended(results, study_id)
         if ended is None:
@@ -91,7 +88,7 @@ def run_study(
     return RunOutcome(study_id, status, was_finished=False, notice=session.notice)
 
 
-def _run(loaded: LoadedStudy, results: Path, threads_wanted: int, how: Mapping[str, Any]) -> str:
+def _run(loaded: LoadedStudy, pool: Workers, results: Path, how: Mapping[str, Any]) -> str:
     """Run the study's flow; its status in the record."""
     from prefect.exceptions import FailedRun
     from prefect.task_runners import ThreadPoolTaskRunner
@@ -99,10 +96,11 @@ def _run(loaded: LoadedStudy, results: Path, threads_wanted: int, how: Mapping[s
     from flows.telling import CancelledInPrefect, settle_as_cancelled
     from flows.under_way import handed_over
 
-    threads: Any = ThreadPoolTaskRunner(max_workers=threads_wanted)
+    waiting = pool.count if how["dask_address"] is None else max(_WAITING, 2 * pool.count)
+    threads: Any = ThreadPoolTaskRunner(max_workers=how["workers"] or waiting)
     flow = _flow_of(loaded.study).with_options(task_runner=threads)
     try:
-        with handed_over(loaded):
+        with handed_over(loaded, pool):
             return str(flow(loaded.path, results, **how))
     except CancelledInPrefect as cancelled:
         settle_as_cancelled(str(cancelled))

@@ -50,7 +50,7 @@ BATCH = 2_000
 """Evaluations that are begun together: each is logged and becomes part of a task."""
 
 
-_loaded: ContextVar[LoadedStudy | None] = ContextVar("loaded", default=None)
+_prepared: ContextVar[tuple[LoadedStudy, Workers] | None] = ContextVar("prepared", default=None)
 
 
 def finished_before() -> State[str]:
@@ -59,13 +59,13 @@ def finished_before() -> State[str]:
 
 
 @contextmanager
-def handed_over(loaded: LoadedStudy) -> Iterator[None]:
-    """A study that was read to look at it is not read once more by its flow in this process."""
-    token = _loaded.set(loaded)
+def handed_over(loaded: LoadedStudy, pool: Workers) -> Iterator[None]:
+    """What the flow of a study in this process need not do again: it is read, its workers are starting."""
+    token = _prepared.set((loaded, pool))
     try:
         yield
     finally:
-        _loaded.reset(token)
+        _prepared.reset(token)
 
 
 def study_name() -> str:
@@ -271,8 +271,8 @@ def under_way(
         WorkersError: there is nobody to evaluate.
         StudyAliveError: another process is running it.
     """
-    seen = _loaded.get()
-    loaded = as_scheduled(seen if seen is not None and seen.path == study else load_study(study))
+    seen, pool = _prepared.get() or (None, None)
+    loaded = as_scheduled(seen or load_study(study))
     asked = loaded.study
     if not isinstance(asked, kind):
         message = (
@@ -286,22 +286,20 @@ def under_way(
         if begun.finished:
             yield None
             return
-        assignment = Assignment(
-            loaded.system.system,
-            loaded.system.series,
-            loaded.system.content_hash,
-            asked.solver,
-            asked.study,
-            results,
-            asked.failures,
-        )
+        assignment = Assignment.of(loaded, results)
         record = StudyRecord(store, loaded)
         tally = Tally(asked.study, asked.planned * len(bases))
         telling = Telling(asked, results, tally)
         telling.started(len(begun.known))
         with ExitStack() as stack:
             try:
-                pool = stack.enter_context(workers_for(runner, assignment, workers, dask_address))
+                pool = (
+                    stack.push(pool)
+                    if pool is not None
+                    else stack.enter_context(
+                        workers_for(runner, assignment, workers, dask_address, planned=tally.planned)
+                    )
+                )
                 reuse = Reuse(record.dispatches, loaded)
                 yield UnderWay(asked, loaded, store, record, tally, bases, begun, pool, telling, reuse)
             except BaseException as error:

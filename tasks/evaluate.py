@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from schema.study import SolverSettings
 from schema.system import System
 
 if TYPE_CHECKING:
+    from schema.loading import LoadedStudy
     from solvers.dispatch import Dispatcher
     from solvers.judging import Dispatch
     from solvers.kpis import Operation
@@ -118,6 +119,20 @@ class Assignment:
     study_id: str
     results: Path
     failures: FailureRules = field(default_factory=FailureRules)
+
+    @classmethod
+    def of(cls, loaded: LoadedStudy, results: Path) -> Self:
+        """What a study asks of its workers."""
+        study, system = loaded.study, loaded.system
+        return cls(
+            system.system,
+            system.series,
+            system.content_hash,
+            study.solver,
+            study.study,
+            results,
+            study.failures,
+        )
 
 
 class Evaluator:

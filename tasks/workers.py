@@ -12,11 +12,13 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker
+from types import ModuleType
 from typing import Any, Literal, Protocol, Self
 
 from schema.errors import Finding, InputError
@@ -62,7 +64,12 @@ class Workers(Protocol):
 
 
 def workers_for(
-    runner: Runner, assignment: Assignment, count: int | None = None, dask_address: str | None = None
+    runner: Runner,
+    assignment: Assignment,
+    count: int | None = None,
+    dask_address: str | None = None,
+    *,
+    planned: int | None = None,
 ) -> Workers:
     """Workers of a kind. One alone needs no process of its own.
 
@@ -71,6 +78,7 @@ def workers_for(
         assignment: what to evaluate.
         count: how many; unless told one a core, or as many as the cluster at `dask_address` has.
         dask_address: the scheduler of a Dask cluster; one on this machine is started unless told.
+        planned: evaluations, where it is known: fewer than workers start no more processes than they need.
 
     Raises:
         InputError: an address without Dask, or one that cannot be used.
@@ -82,7 +90,7 @@ def workers_for(
         return DaskWorkers(assignment, count if dask_address else count or usable_cores(), dask_address)
     count = count or usable_cores()
     if runner == "processes" and count > 1:
-        return ProcessWorkers(assignment, count)
+        return ProcessWorkers(assignment, count, planned)
     return ThreadWorkers(assignment, count)
 
 
@@ -140,17 +148,24 @@ class ThreadWorkers:
 
 
 class ProcessWorkers(Crew):
-    """A pool of processes; one that dies or hangs is replaced."""
+    """A pool of processes; one that dies or hangs is replaced.
 
-    def __init__(self, assignment: Assignment, count: int) -> None:
+    Args:
+        assignment: what to evaluate.
+        count: how many.
+        planned: evaluations; so many processes at most are started on entering, the others when they are needed.
+    """
+
+    def __init__(self, assignment: Assignment, count: int, planned: int | None = None) -> None:
         super().__init__(assignment)
         self.count = count
+        self._early = count if planned is None else min(count, planned)
         self._leaving = threading.Event()
         self._lock = threading.Lock()
         self._started: set[_Worker] = set()
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(count):
-            self._idle.put(None)  # started when it is needed
+            self._idle.put(None)
 
     def _answers(self, groups: Sequence[list[Design]], *, keep_series: bool) -> Iterator[list[Result]]:
         with self._taken() as worker:
@@ -169,7 +184,7 @@ class ProcessWorkers(Crew):
         """A worker that is ready; where it is lost, another takes its place when one is needed."""
         worker = self._idle.get()
         try:
-            worker = worker or self._begun()
+            worker = self._ready(worker)
             yield worker
         except LostError:
             if self._leaving.is_set():
@@ -187,23 +202,35 @@ class ProcessWorkers(Crew):
                 worker = None
             self._idle.put(worker)
 
-    def _begun(self) -> _Worker:
+    def _ready(self, worker: _Worker | None) -> _Worker:
+        """This worker or another, once it has its model."""
         for _ in range(STARTS):
-            with self._lock:
-                if self._leaving.is_set():
-                    raise WorkersError("the study was broken off")
-                worker = _Worker(self._assignment)
-                self._started.add(worker)
-            with suppress(LostError):
-                worker.answer(START_SECONDS)
+            worker = worker or self._begin()
+            try:
+                worker.await_ready()
+            except LostError:
+                with self._lock:
+                    self._started.discard(worker)
+                worker = None
+            else:
                 return worker
-            with self._lock:
-                self._started.discard(worker)
         if self._leaving.is_set():
             raise WorkersError("the study was broken off")
         raise WorkersError("worker processes die as they start: is there memory left?")
 
+    def _begin(self) -> _Worker:
+        with self._lock:
+            if self._leaving.is_set():
+                raise WorkersError("the study was broken off")
+            worker = _Worker(self._assignment)
+            self._started.add(worker)
+        return worker
+
     def __enter__(self) -> Self:
+        """Start the processes, which make themselves ready while the study begins."""
+        started = [self._idle.get() or self._begin() for _ in range(self._early)]
+        for worker in started:
+            self._idle.put(worker)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
@@ -225,12 +252,19 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._link, there = context.Pipe()
         self._process = context.Process(target=_work, args=(assignment, there), daemon=True)
-        with there, interrupts_kept_from_children():
+        with there, interrupts_kept_from_children(), main_kept_from_children():
             self._process.start()
+        self._is_ready = False
 
     @property
     def is_alive(self) -> bool:
         return self._process.is_alive()
+
+    def await_ready(self) -> None:
+        """Wait until its model is compiled; raises LostError where it does not come to that."""
+        if not self._is_ready:
+            self.answer(START_SECONDS)
+            self._is_ready = True
 
     def ask(self, question: _Evaluate | _Explain) -> None:
         """Raises LostError where it is gone."""
@@ -265,9 +299,10 @@ class _Worker:
         self._process.join(_STOP_SECONDS)
 
     def dismiss(self) -> None:
-        """Let it go once it has nothing to do."""
+        """Let it go once it has nothing to do; one that never had, at once."""
         self._link.close()
-        self._process.join(_STOP_SECONDS)
+        if self._is_ready:
+            self._process.join(_STOP_SECONDS)
         self.kill()
 
 
@@ -284,6 +319,20 @@ def interrupts_kept_from_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def main_kept_from_children() -> Iterator[None]:
+    """Spawned processes import the program that spawns them, and ours need nothing of it.
+
+    A script that runs a study would run it once more in each of its workers.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 # -- in a worker's process

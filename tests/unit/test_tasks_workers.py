@@ -131,6 +131,34 @@ def wait_until(condition):
         time.sleep(0.05)
 
 
+SCRIPT = """
+import sys
+from pathlib import Path
+print("the script runs", flush=True)
+sys.path.insert(0, sys.argv[2])
+from test_tasks_workers import assignment, good
+from tasks.workers import ProcessWorkers
+with ProcessWorkers(assignment(Path(sys.argv[1])), 2) as workers:
+    print(*(result.status for result in workers.evaluate([good(0), good(1)])))
+"""
+
+
+def test_a_script_that_runs_a_study_is_not_run_again_by_its_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path), str(Path(__file__).parent)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert ran.stdout.splitlines() == ["the script runs", "success success"]
+
+
+def test_processes_begin_before_they_are_asked_and_no_more_than_there_is_to_do(tmp_path):
+    with ProcessWorkers(assignment(tmp_path), 3, planned=2) as workers:
+        assert len(children()) == 2
+        assert [result.status for result in workers.evaluate([good(0), good(1)])] == ["success", "success"]
+        assert len(children()) == 2
+    assert not children()
+
+
 def test_one_worker_needs_no_process(tmp_path):
     assert isinstance(workers_for("processes", assignment(tmp_path), 1), ThreadWorkers)
     assert isinstance(workers_for("threads", assignment(tmp_path), 4), ThreadWorkers)
