@@ -105,8 +105,15 @@ def prefect(tmp_path_factory):
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     hasty = STUDY | {"failures": {"storage_patience_seconds": 1}}
-    for name, content in {"house.yaml": SYSTEM, "study.yaml": STUDY, "hasty.yaml": hasty}.items():
-        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
+    cottage = SYSTEM | {"system": "cottage", "profiles": SYSTEM["profiles"] | {"load": 1.5}}
+    other = STUDY | {
+        "study": "other",
+        "system": "cottage.yaml",
+        "algorithm": STUDY["algorithm"] | {"seed": 6},
+    }
+    written = {"house": SYSTEM, "study": STUDY, "hasty": hasty, "cottage": cottage, "other": other}
+    for name, content in written.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return folder / "study.yaml"
 
 
@@ -162,7 +169,7 @@ VOLATILE = {
 }
 
 
-def record(results):
+def record(results, study_id="front"):
     """All that a study recorded but times, by table, rows in order."""
     orders = {
         "studies": "study_id",
@@ -174,7 +181,9 @@ def record(results):
     tables = {
         table: [
             {name: value for name, value in row.items() if name not in VOLATILE}
-            for row in select(results, f"SELECT * FROM {table} ORDER BY {order}")
+            for row in select(
+                results, f"SELECT * FROM {table} WHERE study_id = '{study_id}' ORDER BY {order}"
+            )
         ]
         for table, order in orders.items()
     }
@@ -295,8 +304,23 @@ def test_a_living_study_is_left_alone_and_ctrl_c_stops_it_so_that_it_can_go_on(
     assert record(tmp_path) == uninterrupted
 
 
+def test_two_studies_at_once_in_one_folder_each_end_as_if_they_were_alone(
+    start, study, tmp_path, uninterrupted, tmp_path_factory
+):
+    other, alone = study.with_name("other.yaml"), tmp_path_factory.mktemp("alone")
+    processes = [start(workers=2, runner="processes"), start(workers=2, runner="threads", path=other)]
+    for process in processes:
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, stdout.strip(), stderr) == (0, "completed", "")
+    times = select(tmp_path, "SELECT max(created_at) AS begun, min(completed_at) AS ended FROM studies")[0]
+    assert times["begun"] < times["ended"]
+    assert record(tmp_path) == uninterrupted
+    assert run(other, alone) == "completed"
+    assert record(tmp_path, "other") == record(alone, "other")
+
+
 @pytest.mark.slow
-def test_ctrl_c_while_workers_start_leaves_no_traceback_and_no_process(start, tmp_path):
+def test_ctrl_c_while_workers_start_leaves_no_traceback_and_no_process(start, study, tmp_path, uninterrupted):
     process = start(workers=2, runner="processes")
     wait_until(lambda: len(workers_of(process)) == 2, process)
     members = family(process)
@@ -304,7 +328,10 @@ def test_ctrl_c_while_workers_start_leaves_no_traceback_and_no_process(start, tm
     assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 130
     wait_until(lambda: not alive(members))
-    assert status(tmp_path) == "cancelled"
+    # Workers start before the study is on record.
+    assert not settled(tmp_path)
+    assert run(study, tmp_path, resume=True) == "completed"
+    assert record(tmp_path) == uninterrupted
 
 
 def workers_of(process):
