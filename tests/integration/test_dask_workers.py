@@ -82,24 +82,6 @@ def traps(folder, monkeypatch):
     return traps
 
 
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    """One server for the module, in a home of its own."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    from flows.session import prefect_session
-
-    home = tmp_path_factory.mktemp("prefect")
-    with (
-        pytest.MonkeyPatch.context() as environment,
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-    ):
-        environment.delenv("PREFECT_API_URL", raising=False)
-        environment.setenv("PREFECT_HOME", str(home))
-        with prefect_session() as session:
-            yield session
-
-
 def assignment(results, *, failures=FailureRules(), **solver):  # noqa: B008 - it is frozen
     system = System.model_validate(
         {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import sqlite3
 from contextlib import closing
 
@@ -80,27 +79,6 @@ ASKED = (
     "json_extract(e.metadata_json, '$.cached_from') AS cached_from FROM study_runs e "
     "JOIN simulation_runs s ON s.run_id = e.simulation_run_id WHERE e.study_id = ? ORDER BY evaluation_number"
 )
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    """One server for the module, in a home of its own."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    home = tmp_path_factory.mktemp("prefect")
-    before = {name: os.environ.pop(name, None) for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-    os.environ["PREFECT_HOME"] = str(home)
-    from flows.session import prefect_session
-
-    with (
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-        prefect_session() as session,
-    ):
-        yield session
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sqlite3
 import threading
@@ -86,27 +85,6 @@ def write_study(folder, system=None, **changes):
     for name, content in texts.items():
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
     return folder / "study.yaml"
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    """One server for the module, in a home of its own."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    home = tmp_path_factory.mktemp("prefect")
-    before = {name: os.environ.pop(name, None) for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-    os.environ["PREFECT_HOME"] = str(home)
-    from flows.session import prefect_session
-
-    with (
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-        prefect_session() as session,
-    ):
-        yield session
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
 
 
 def run(path, results, *, workers=1, runner="threads", resume=False):

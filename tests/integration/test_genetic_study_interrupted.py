@@ -81,27 +81,6 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    """One server for the module and all the processes it starts, in a home of its own."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    home = tmp_path_factory.mktemp("prefect")
-    before = {name: os.environ.pop(name, None) for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-    os.environ["PREFECT_HOME"] = str(home)
-    from flows.session import prefect_session
-
-    with (
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-        prefect_session() as session,
-    ):
-        yield session
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
-
-
-@pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     hasty = STUDY | {"failures": {"storage_patience_seconds": 1}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 
@@ -41,26 +40,6 @@ VARIABLES = {
     "pv.capacity_kw": {"min": 0, "max": 20},
     "battery.capacity_kwh": {"min": 0, "max": 12, "integer": True},
 }
-
-
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    home = tmp_path_factory.mktemp("prefect")
-    before = {name: os.environ.pop(name, None) for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-    os.environ["PREFECT_HOME"] = str(home)
-    from flows.session import prefect_session
-
-    with (
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-        prefect_session() as session,
-    ):
-        yield session
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
 
 
 @pytest.fixture

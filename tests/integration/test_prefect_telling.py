@@ -54,28 +54,6 @@ FAILING = {
 }
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("prefect")
-
-
-@pytest.fixture(scope="module")
-def prefect(home):
-    """One server for the module, in a home of its own, which other processes find there."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    from flows.session import prefect_session
-
-    with (
-        pytest.MonkeyPatch.context() as environment,
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-    ):
-        environment.delenv("PREFECT_API_URL", raising=False)
-        environment.setenv("PREFECT_HOME", str(home))
-        with prefect_session() as session:
-            yield session
-
-
 def write(folder, name, **stated):
     (folder / "house.yaml").write_text(yaml.safe_dump(SYSTEM, sort_keys=False))
     path = folder / f"{name}.yaml"
@@ -216,7 +194,7 @@ def test_events_tell_of_start_generations_and_end_with_numbers_and_the_flow_run(
 LONG = {**SEARCH, "algorithm": {"population_size": 20, "max_generations": 40, "seed": 5}}
 
 
-def started_elsewhere(path, home, stderr=subprocess.DEVNULL):
+def started_elsewhere(path, prefect_home, stderr=subprocess.DEVNULL):
     """The study in a process of its own, once it has recorded evaluations."""
     names = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     process = subprocess.Popen(
@@ -231,7 +209,7 @@ def started_elsewhere(path, home, stderr=subprocess.DEVNULL):
             "--results",
             path.parent / "results",
         ],
-        env={**names, "PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        env={**names, "PREFECT_HOME": str(prefect_home), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=stderr,
     )
@@ -246,14 +224,14 @@ def started_elsewhere(path, home, stderr=subprocess.DEVNULL):
 
 
 def test_a_run_whose_process_was_killed_is_settled_when_the_study_goes_on_and_no_other_is(
-    prefect, home, tmp_path
+    prefect, prefect_home, tmp_path
 ):
     """Another study of the same name, in another folder and killed as well, is none of ours."""
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         folder.mkdir()
         path = write(folder, "killed", **LONG)
-        process = started_elsewhere(path, home)
+        process = started_elsewhere(path, prefect_home)
         process.send_signal(signal.SIGKILL)
         process.wait()
     left = {one.parameters["results"]: one for one in runs_named("killed")}
@@ -271,14 +249,16 @@ def test_a_run_whose_process_was_killed_is_settled_when_the_study_goes_on_and_no
     assert events.found[0].payload["resumed"]
 
 
-def test_a_run_from_the_command_line_that_is_cancelled_in_prefect_ends_as_by_ctrl_c(prefect, home, tmp_path):
+def test_a_run_from_the_command_line_that_is_cancelled_in_prefect_ends_as_by_ctrl_c(
+    prefect, prefect_home, tmp_path
+):
     from prefect.client.orchestration import get_client
     from prefect.states import Cancelling
 
     path = write(
         tmp_path, "cancelled", **SEARCH | {"algorithm": {"population_size": 20, "max_generations": 5000}}
     )
-    process = started_elsewhere(path, home)
+    process = started_elsewhere(path, prefect_home)
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run("cancelled").id, Cancelling())
     assert process.wait(PATIENCE) not in {0, 1, 2}

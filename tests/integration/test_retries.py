@@ -50,24 +50,6 @@ SEARCH = {
 }
 
 
-@pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    """One server for the module, in a home of its own."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    from flows.session import prefect_session
-
-    home = tmp_path_factory.mktemp("prefect")
-    with (
-        pytest.MonkeyPatch.context() as environment,
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-    ):
-        environment.delenv("PREFECT_API_URL", raising=False)
-        environment.setenv("PREFECT_HOME", str(home))
-        with prefect_session() as session:
-            yield session
-
-
 def write(folder, **stated):
     (folder / "house.yaml").write_text(yaml.safe_dump(SYSTEM, sort_keys=False))
     path = folder / "study.yaml"

@@ -77,27 +77,6 @@ SINGLE = {"study": "one", "type": "single", "system": "house.yaml", "design": {"
 
 
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
-    """One server for the module and all the processes it starts, in a home of its own."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    home = tmp_path_factory.mktemp("prefect")
-    before = {name: os.environ.pop(name, None) for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-    os.environ["PREFECT_HOME"] = str(home)
-    from flows.session import prefect_session
-
-    with (
-        temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}),
-        prefect_session() as session,
-    ):
-        yield session
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("studies")
     (place / "house.yaml").write_text(yaml.safe_dump(SYSTEM, sort_keys=False))
