@@ -8,6 +8,7 @@ differ from ours. It is sent the study once; questions name it by a token. Worke
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import logging
@@ -19,7 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -40,7 +41,6 @@ CONNECT_SECONDS = 15.0
 STRANDED_SECONDS = 120.0
 """How long a study waits for a cluster that has lost all its workers."""
 _SLICE_SECONDS = 0.5
-_FETCH_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 _END_SECONDS = 15.0
 _log = logging.getLogger(__name__)
@@ -213,36 +213,50 @@ class DaskWorkers(Crew):
                 future.release()
 
     def _waited(self, future: Any, seat: _Seat, patience: float, question: str) -> Any:
-        from distributed import KilledWorker
-
-        left, finished = patience, threading.Event()
-        future.add_done_callback(lambda _: finished.set())
+        left, fetch = patience, self._fetch(future)
         while True:
-            try:
-                # Not `result` in slices: fetching it must not be broken off half way.
-                if finished.wait(_SLICE_SECONDS):
-                    return future.result(timeout=_FETCH_SECONDS)
-                raise TimeoutError  # noqa: TRY301 - as one that `result` raises
-            except KilledWorker:
+            answered = bool(wait([fetch], timeout=_SLICE_SECONDS).done)
+            if answered:
+                try:
+                    return fetch.result()
+                except Exception as error:  # noqa: BLE001 - each is judged
+                    self._judge(error, seat, future)
+            if self._leaving.is_set():
+                raise WorkersError("the study was broken off")
+            self._look_around()
+            # It may have died with an answer that it had not handed over: Dask would wait for another one.
+            if seat.host.gone:
                 self._lose(seat, hung=False)
-            except on_worker.UnknownStudyError:
-                raise
-            except (TimeoutError, CancelledError, OSError) as error:
-                if self._leaving.is_set():
-                    raise WorkersError("the study was broken off") from None
-                if future.status == "error":
-                    raise WorkersError(self._cannot(seat, error)) from error
-                self._look_around()
-                if seat.host.gone or isinstance(error, CancelledError):
-                    self._lose(seat, hung=False)
-            except Exception as error:
-                # An evaluation never raises: it could not even begin, or its answer could not be read.
-                raise WorkersError(self._cannot(seat, error)) from error
+            if answered:
+                time.sleep(_SLICE_SECONDS)
+                fetch = self._fetch(future)
             left -= _SLICE_SECONDS
             if left <= 0:
                 left = patience - self._seconds_at(question, seat)
                 if left <= 0:
                     self._lose(seat, hung=True)
+
+    def _fetch(self, future: Any) -> Future[Any]:
+        """What will be a question's answer; it comes in the client's thread.
+
+        It is never cancelled, as others' answers may come by the same message: it ends as `future` is released.
+        """
+        loop: Any = self._client.loop
+        return asyncio.run_coroutine_threadsafe(
+            self._client.gather(future, asynchronous=True), loop.asyncio_loop
+        )
+
+    def _judge(self, error: Exception, seat: _Seat, future: Any) -> None:
+        """What it means for a seat that a question has no answer; nothing, where the scheduler was not reached."""
+        from distributed import KilledWorker
+
+        if isinstance(error, (KilledWorker, CancelledError)):
+            seat.host.gone = True
+        elif isinstance(error, on_worker.UnknownStudyError):
+            raise error
+        elif future.status == "error" or not isinstance(error, OSError):
+            # An evaluation never raises: it could not even begin, or its answer could not be read.
+            raise WorkersError(self._cannot(seat, error)) from error
 
     def _seconds_at(self, question: str, seat: _Seat) -> float:
         """How long the worker has been at a question [s]; it may have waited behind those of another study."""

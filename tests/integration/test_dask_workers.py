@@ -163,10 +163,17 @@ def test_a_worker_killed_in_mid_study_costs_no_evaluation(two, prefect, tmp_path
     two.wait(2)  # its nanny has started another
 
 
-@pytest.mark.slow
-def test_a_design_that_kills_its_workers_fails_alone(two, traps, folder, tmp_path):
+# A design without values is the reference: its trap springs when its answer is packed to be handed over.
+AT_WORK, HANDING_OVER = {"pv.capacity_kw": 1.0}, {}
+
+
+@pytest.mark.parametrize("values", [AT_WORK, HANDING_OVER], ids=["at work", "handing over"])
+def test_a_design_that_kills_its_workers_fails_alone_within_seconds(two, traps, folder, tmp_path, values):
+    (folder / "deaths").unlink(missing_ok=True)
     with DaskWorkers(assignment(tmp_path), address=two.address) as workers:
-        results = workers.evaluate([good(0), Design(1, traps.Deadly()), good(2)])
+        began = time.monotonic()
+        results = workers.evaluate([good(0), Design(1, traps.Deadly(values)), good(2)])
+        assert time.monotonic() - began < 60
         assert [r.status for r in results] == ["success", "failed", "success"]
         assert "died" in results[1].message
         # With the others, then alone, twice; whatever the scheduler's own limit is.
@@ -175,10 +182,11 @@ def test_a_design_that_kills_its_workers_fails_alone(two, traps, folder, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_design_that_hangs_fails_alone_and_its_worker_is_ended(two, traps, folder, tmp_path):
+@pytest.mark.parametrize("values", [AT_WORK, HANDING_OVER], ids=["at work", "handing over"])
+def test_a_design_that_hangs_fails_alone_and_its_worker_is_ended(two, traps, folder, tmp_path, values):
     hurried = assignment(tmp_path, failures=FailureRules(hang_margin_seconds=2), time_limit_seconds=0.5)
     with DaskWorkers(hurried, address=two.address) as workers:
-        results = workers.evaluate([good(0), Design(1, traps.Endless())])
+        results = workers.evaluate([good(0), Design(1, traps.Endless(values))])
     assert [r.status for r in results] == ["success", "failed"]
     assert "hung" in results[1].message
     wait_until(lambda: not stuck(folder))
@@ -196,7 +204,7 @@ def test_a_study_that_is_broken_off_leaves_no_work_on_the_cluster(two, traps, fo
 
     def evaluate():
         try:
-            workers.evaluate([Design(1, traps.Endless())])
+            workers.evaluate([Design(1, traps.Endless(AT_WORK))])
         except WorkersError as error:
             caught.append(str(error))
 
