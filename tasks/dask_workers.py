@@ -31,7 +31,13 @@ from tasks import on_worker
 from tasks.crew import Crew, LostError
 from tasks.evaluate import Assignment, Design, Result
 from tasks.series import with_files
-from tasks.workers import START_SECONDS, STARTS, WorkersError, interrupts_kept_from_children
+from tasks.workers import (
+    START_SECONDS,
+    STARTS,
+    WorkersError,
+    interrupts_kept_from_children,
+    main_kept_from_children,
+)
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -466,17 +472,23 @@ def _local_cluster(count: int) -> Iterator[LocalCluster]:
     """Processes on this machine, which nobody else can reach."""
     from distributed import LocalCluster
 
-    with interrupts_kept_from_children():
-        cluster = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        )
-    with cluster:
-        yield cluster
+    # All the time: a worker that dies is started anew.
+    with main_kept_from_children():
+        try:
+            with interrupts_kept_from_children():
+                cluster = LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    memory_limit=None,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+        except (OSError, RuntimeError) as error:
+            told = error.__cause__ or error
+            raise WorkersError(f"a Dask cluster cannot be started on this machine: {told}") from error
+        with cluster:
+            yield cluster
 
 
 @contextmanager

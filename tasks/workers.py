@@ -17,8 +17,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from multiprocessing import connection, resource_tracker
-from types import ModuleType
 from typing import Any, Literal, Protocol, Self
 
 from schema.errors import Finding, InputError
@@ -321,18 +321,28 @@ def interrupts_kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_specs: list[ModuleSpec | None] = []
+_specs_lock = threading.Lock()
+
+
 @contextmanager
 def main_kept_from_children() -> Iterator[None]:
     """Spawned processes import the program that spawns them, and ours need nothing of it.
 
-    A script that runs a study would run it once more in each of its workers.
+    A script that runs a study would run it once more in each of its workers. What says of itself that it is called
+    `__main__`, as a package's or a zip file's does, is left alone. Several may keep it at once.
     """
     main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    with _specs_lock:
+        _specs.append(main.__spec__)
+        main.__spec__ = ModuleSpec("__main__", None)
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
+        with _specs_lock:
+            spec = _specs.pop()
+            if not _specs:
+                main.__spec__ = spec
 
 
 # -- in a worker's process

@@ -275,6 +275,31 @@ def test_without_an_address_processes_of_this_machine_are_the_cluster_and_leave_
     assert {t for t in set(threading.enumerate()) - before if "IO loop" in t.name} == set()
 
 
+SCRIPT = """
+import sys
+from pathlib import Path
+print("the script runs", flush=True)
+sys.path.insert(0, sys.argv[2])
+from test_dask_workers import assignment, good, spawned
+from tasks.dask_workers import DaskWorkers
+with DaskWorkers(assignment(Path(sys.argv[1])), 1) as workers:
+    print(workers.evaluate([good(0)])[0].status)
+    for worker in spawned():
+        worker.kill()
+    print(workers.evaluate([good(1)])[0].status)
+"""
+
+
+def test_a_script_is_not_run_again_by_a_cluster_of_this_machine_nor_by_a_worker_started_anew(
+    tmp_path,
+):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path), str(Path(__file__).parent)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert ran.stdout.splitlines() == ["the script runs", "success", "success"]
+
+
 def spawned():
     """Python processes that multiprocessing started below this one."""
     found = psutil.Process().children(recursive=True)

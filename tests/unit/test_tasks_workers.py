@@ -19,7 +19,7 @@ from schema.failure_rules import FailureRules
 from schema.study import SolverSettings
 from schema.system import System
 from tasks.evaluate import Assignment, Design
-from tasks.workers import ProcessWorkers, ThreadWorkers, WorkersError, workers_for
+from tasks.workers import ProcessWorkers, ThreadWorkers, WorkersError, main_kept_from_children, workers_for
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -149,6 +149,17 @@ def test_a_script_that_runs_a_study_is_not_run_again_by_its_workers(tmp_path):
     command = [sys.executable, str(script), str(tmp_path), str(Path(__file__).parent)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert ran.stdout.splitlines() == ["the script runs", "success success"]
+
+
+def test_what_the_program_says_of_itself_is_as_before_once_the_last_of_several_has_started_its_workers():
+    main = sys.modules["__main__"]
+    before, (first, second) = main.__spec__, (main_kept_from_children(), main_kept_from_children())
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert main.__spec__.name == "__main__"
+    second.__exit__(None, None, None)
+    assert main.__spec__ is before
 
 
 def test_processes_begin_before_they_are_asked_and_no_more_than_there_is_to_do(tmp_path):
