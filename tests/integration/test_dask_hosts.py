@@ -68,7 +68,7 @@ def test_hosts_that_share_no_disk_with_the_flow_evaluate_and_one_that_drops_out_
     longer = {**SEARCH, "algorithm": {**SEARCH["algorithm"], "population_size": 40}}
     path = write_study(tmp_path / "far", **longer, timeseries="all")
     hidden = f'mount -t tmpfs none {path.parent} && exec "$@"'
-    timely = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"}
+    timely = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}
     with cluster(tmp_path, 0, host=f"{NETWORK}.1", **timely) as made:
         for name in hosts:
             made.add_worker(before=["ip", "netns", "exec", name, "unshare", "-m", "sh", "-c", hidden, "sh"])
