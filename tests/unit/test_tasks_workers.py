@@ -67,13 +67,13 @@ import sys, threading, time
 from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[2])
-    from test_tasks_workers import assignment
+    from test_tasks_workers import AT_WORK, assignment
     from tasks.evaluate import Design
     from tasks.workers import ProcessWorkers
     import traps
     workers = ProcessWorkers(assignment(Path(sys.argv[1])), 2)
     for number in range(2):
-        threading.Thread(target=workers.evaluate, args=([Design(number, traps.Slow())],)).start()
+        threading.Thread(target=workers.evaluate, args=([Design(number, traps.Slow(AT_WORK))],)).start()
     print("ready", flush=True)
     time.sleep(600)
 """
@@ -105,6 +105,10 @@ def traps(tmp_path, monkeypatch):
 
     yield traps
     sys.modules.pop("traps", None)
+
+
+# Without values it would be the reference: the trap would spring when its answer is packed.
+AT_WORK = {"pv.capacity_kw": 1.0}
 
 
 def good(number):
@@ -190,7 +194,10 @@ def test_processes_and_threads_find_the_same_to_the_last_bit(tmp_path):
 
 def test_a_design_that_kills_its_worker_fails_alone_and_the_other_chunks_go_on(tmp_path, traps):
     """Both workers' chunks hold a killer: neither may drag an innocent one of the other with it."""
-    chunks = [[good(0), good(1), Design(2, traps.Deadly())], [good(3), Design(4, traps.Deadly())]]
+    chunks = [
+        [good(0), good(1), Design(2, traps.Deadly(AT_WORK))],
+        [good(3), Design(4, traps.Deadly(AT_WORK))],
+    ]
     with ProcessWorkers(assignment(tmp_path), 2) as workers, ThreadPoolExecutor(2) as threads:
         results = [r for part in threads.map(workers.evaluate, chunks) for r in part]
         assert [r.design.number for r in results] == list(range(5))
@@ -202,7 +209,7 @@ def test_a_design_that_kills_its_worker_fails_alone_and_the_other_chunks_go_on(t
 
 
 def test_a_worker_that_is_killed_once_costs_no_design(tmp_path, traps):
-    chunk = [good(0), Design(1, traps.DeadlyOnce()), good(2)]
+    chunk = [good(0), Design(1, traps.DeadlyOnce(AT_WORK)), good(2)]
     with ProcessWorkers(assignment(tmp_path), 2) as workers:
         results = workers.evaluate(chunk)
     assert (tmp_path / "sprung").exists()
@@ -216,7 +223,7 @@ def test_a_design_that_hangs_fails_alone_and_its_worker_is_replaced(tmp_path, tr
     """An endless loop in a real process: it is ended after the time limit and the margin, and evaluated once."""
     hangs = tmp_path / "hangs"
     monkeypatch.setenv("HANGS", str(hangs))
-    chunk = [good(0), Design(1, traps.Hanging()), good(2), good(3)]
+    chunk = [good(0), Design(1, traps.Hanging(AT_WORK)), good(2), good(3)]
     with ProcessWorkers(assignment(tmp_path, **HURRIED), 2) as workers:
         results = workers.evaluate(chunk)
         assert [r.design.number for r in results] == [0, 1, 2, 3]
@@ -232,7 +239,7 @@ def test_of_designs_that_are_evaluated_together_only_the_one_that_hangs_fails(tm
     monkeypatch.setenv("HANGS", str(tmp_path / "hangs"))
     together = assignment(tmp_path, **HURRIED, method="rule_based")
     with ProcessWorkers(together, 2) as workers:
-        results = workers.evaluate([good(0), Design(1, traps.Hanging()), good(2)])
+        results = workers.evaluate([good(0), Design(1, traps.Hanging(AT_WORK)), good(2)])
     assert [r.status for r in results] == ["success", "failed", "success"]
     assert len((tmp_path / "hangs").read_text().split()) == 2  # with the others, then alone
 
@@ -274,7 +281,7 @@ def test_a_study_that_is_broken_off_does_not_wait_for_what_its_workers_do(tmp_pa
 
     def evaluate(workers, number):
         try:
-            workers.evaluate([Design(number, traps.Slow())])
+            workers.evaluate([Design(number, traps.Slow(AT_WORK))])
         except WorkersError as error:
             caught.append(str(error))
 
