@@ -562,8 +562,13 @@ def test_a_front_waits_until_its_series_can_be_written(prefect, finished, tmp_pa
     (results / "simulation_runs").write_text("in the way")
 
     def searched():
-        with contextlib.suppress(sqlite3.OperationalError):
-            return len(record(results)["convergence_metrics"]) == generations
+        # Before there is a table it cannot be read.
+        with (
+            contextlib.suppress(sqlite3.OperationalError),
+            closing(sqlite3.connect(results / FILE_NAME)) as connection,
+        ):
+            recorded = connection.execute("SELECT count(*) FROM convergence_metrics").fetchone()[0]
+            return recorded == generations
         return False
 
     def clear_the_way():
