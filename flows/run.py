@@ -96,8 +96,9 @@ def _run(loaded: LoadedStudy, pool: Workers, results: Path, how: Mapping[str, An
     from flows.telling import CancelledInPrefect, settle_as_cancelled
     from flows.under_way import handed_over
 
-    waiting = pool.count if how["dask_address"] is None else max(_WAITING, 2 * pool.count)
-    threads: Any = ThreadPoolTaskRunner(max_workers=how["workers"] or waiting)
+    # Twice as many as evaluate: who comes next has begun its task when a worker is free.
+    waiting = 2 * pool.count if how["dask_address"] is None else max(_WAITING, 2 * pool.count)
+    threads: Any = ThreadPoolTaskRunner(max_workers=waiting)
     flow = _flow_of(loaded.study).with_options(task_runner=threads)
     try:
         with handed_over(loaded, pool):
