@@ -11,10 +11,12 @@ them, y the duals of the relaxation, d its reduced costs, x° its optimum, x̂ t
 
 The relaxation here has hulls (`solvers.hulls`), whose rows and directions belong to their steps as all others do.
 It breaks pairs in hours that storages tie to a day, seldom to more, so the gap falls into parts that are
-closed one by one; a single tree of branches would have to close all of them at once. The directions that the small
-MILPs choose are held for a dispatch. Where (X4) leaves a gap, stretches grow, and one that meets another takes it
-in: the cuts of both stand in the new MILP as rows, so little is left for it to search. A stretch over the whole
-horizon would be the MILP itself; what is left when stretches grow too long goes back to the caller.
+closed one by one; a single tree of branches would have to close all of them at once. Stretches meet where it is
+calm, as far as can be from broken steps: there the prices at which they are parted hold for whatever they choose.
+The directions that the small MILPs choose are held for a dispatch. Where (X4) leaves a gap, a stretch takes in
+the one before it, next time the one behind it: the cuts of both stand in the new MILP as rows, so little is left
+for it to search. A stretch over the whole horizon would be the MILP itself; what is left when stretches grow too
+long goes back to the caller.
 """
 
 from __future__ import annotations
@@ -31,15 +33,11 @@ from solvers.maths import Array
 from solvers.pairs import Pair, any_broken, cancels, repaired, with_binaries
 from solvers.program import LinearProgram
 from solvers.solution import Status
-from solvers.stretches import Places, Stretch, runs, steps_of, with_cuts
+from solvers.stretches import Places, Stretch, calm_parts, steps_of, with_cuts
 from solvers.windows import pair_in
 
-MARGIN_STEPS = 4
-"""Relaxed steps on either side of those that have binaries, and by how many a stretch with a gap grows."""
-PAD_STEPS = 2
-"""Steps next to broken ones that have binaries too: what is held apart in one step moves to the next."""
-LONGEST_CORE_STEPS = 12
-"""Longer runs of broken steps are parted."""
+FIRST_STEPS = (12, 24)
+"""Of the shortest and the longest stretch at first: about as far as storages tie steps that break their pairs."""
 LONGEST_STEPS = 500
 """A longer stretch, or one of more than half the horizon, is no longer small: the caller's turn."""
 MOST_NODES = 500
@@ -94,13 +92,16 @@ def tighten(
         gap_eur: how close is close enough.
     """
     search = _Search(highs, hull, pairs, clock)
+    is_first = True
     while search.left > 0:
-        gained = search.cut()
+        search.cut()
         search.hold_directions()
-        if search.gap <= gap_eur or not search.grow(gap_eur, everywhere=gained < search.gap / 100):
+        if search.bound == np.inf or search.gap <= gap_eur or not search.look(gap_eur):
             break
-        if search.longest > min(search.steps // 2, LONGEST_STEPS):
+        # The first cuts move the prices most: the same stretches say more at the new ones.
+        if not is_first and search.grow() > min(search.steps // 2, LONGEST_STEPS):
             break
+        is_first = False
     return Tightened(search.master, search.bound, search.best)
 
 
@@ -127,10 +128,11 @@ class _Search:
         self._active = [
             pair for pair, steps in zip(pairs, broken, strict=True) if self._free[pair][steps].any()
         ]
-        self._has_binaries = np.zeros(self.steps, dtype=bool)
         every = [steps[self._free[pair][steps]] for pair, steps in zip(pairs, broken, strict=True)]
-        self._stretches = self._first(np.unique(np.concatenate(every)))
+        self._stretches = calm_parts(np.unique(np.concatenate(every)), self.steps, *FIRST_STEPS)
+        self._needy = [s for s in self._stretches if np.isin(np.concatenate(every), np.arange(*s)).any()]
         self._solved: dict[Stretch, _Solved] = {}
+        self._backwards = False
 
     @property
     def left(self) -> float:
@@ -141,47 +143,24 @@ class _Search:
     def gap(self) -> float:
         return np.inf if self.best is None else self.best.objective - self.bound
 
-    @property
-    def longest(self) -> int:
-        """Steps of the longest stretch."""
-        return max((stop - start for start, stop in self._stretches), default=0)
-
-    def _first(self, broken: Places) -> list[Stretch]:
-        """Stretches around the broken steps; margins of neighbours meet halfway."""
-        cores = list(runs(broken, PAD_STEPS, self.steps, LONGEST_CORE_STEPS))
-        for start, stop in cores:
-            self._has_binaries[start:stop] = True
-        stretches = []
-        for k, (start, stop) in enumerate(cores):
-            before = cores[k - 1][1] if k else 0
-            behind = cores[k + 1][0] if k + 1 < len(cores) else self.steps
-            stretches.append(
-                (
-                    max(start - MARGIN_STEPS, (before + start + 1) // 2 if k else 0),
-                    min(stop + MARGIN_STEPS, (stop + behind + 1) // 2 if k + 1 < len(cores) else self.steps),
-                )
-            )
-        return stretches
-
-    def cut(self) -> float:
-        """Solve the stretches that are new, add their cuts, and the relaxation anew; what the bound gained [€]."""
-        new = [stretch for stretch in self._stretches if stretch not in self._solved]
-        # With nothing new to solve, the prices may have moved.
+    def cut(self) -> None:
+        """Solve the stretches in need, add their cuts, and solve the relaxation anew."""
         cuts: list[tuple[Stretch, _Solved]] = []
-        for stretch in new or self._stretches:
+        for stretch in self._needy:
             solved = self._solve(stretch)
             if solved is None:
                 continue
             self._solved[stretch] = solved
             if solved.least == np.inf:
                 self.bound = np.inf
-                return np.inf
+                return
             if np.isfinite(solved.least) and solved.least - solved.cost @ self.x[solved.columns] > _SMALLEST:
                 cuts.append((stretch, solved))
-        return self._add(cuts) if cuts else 0.0
+        if cuts:
+            self._add(cuts)
 
     def _solve(self, stretch: Stretch) -> _Solved | None:
-        """The small MILP of a stretch (X1, X2), with binaries for every pair that is found broken."""
+        """The small MILP of a stretch (X1, X2), with binaries in every step of pairs that are found broken."""
         if self.left <= 0:
             return None
         part, columns, rows = self._part(stretch)
@@ -201,7 +180,7 @@ class _Search:
         whole: list[Places] = []
         split: dict[Pair, Places] = {}
         for pair in self._active:
-            steps = self._steps_with_binaries(pair, stretch)
+            steps = self._free_steps(pair, stretch)
             known = self.hull.directions[pair][stretch[0] + steps]
             whole.append(np.searchsorted(columns, known[known >= 0]))
             if (known < 0).any():
@@ -227,18 +206,17 @@ class _Search:
             )
         )
 
-    def _steps_with_binaries(self, pair: Pair, stretch: Stretch) -> Places:
-        place = slice(*stretch)
-        return np.flatnonzero(self._has_binaries[place] & self._free[pair][place])
+    def _free_steps(self, pair: Pair, stretch: Stretch) -> Places:
+        return np.flatnonzero(self._free[pair][slice(*stretch)])
 
     def _activate(self, x: Array, columns: Places, rows: Places, stretch: Stretch) -> bool:
-        """Pairs that a stretch's solution breaks in steps with binaries get theirs."""
+        """Pairs that a stretch's solution breaks get binaries."""
         found = [
             pair
             for pair in self.pairs
             if pair not in self._active
             and np.isin(
-                pair_in(pair, columns, rows, *stretch).broken(x), self._steps_with_binaries(pair, stretch)
+                pair_in(pair, columns, rows, *stretch).broken(x), self._free_steps(pair, stretch)
             ).any()
         ]
         self._active += found
@@ -287,27 +265,22 @@ class _Search:
             self._kept = (self.master, sp.csr_array(matrix), matrix)
         return self._kept[1:]
 
-    def _add(self, cuts: Sequence[tuple[Stretch, _Solved]]) -> float:
+    def _add(self, cuts: Sequence[tuple[Stretch, _Solved]]) -> None:
         """The relaxation with more rows (X3), solved on from its basis."""
         self.master = with_cuts(self.master, [(s.columns, s.cost, s.least) for _, s in cuts])
         self._rows = np.concatenate([self._rows, [stretch[0] for stretch, _ in cuts]])
         self._owner = np.concatenate([self._owner, [stretch for stretch, _ in cuts]])
+        self.basis = wider_basis(self.basis, rows=len(cuts))
         outcome = self.clock.count(
-            self.highs.solve(
-                self.master, time_limit_seconds=self.clock.left, basis=wider_basis(self.basis, rows=len(cuts))
-            )
+            self.highs.solve(self.master, time_limit_seconds=self.clock.left, basis=self.basis)
         )
+        if outcome.status is Status.OPTIMAL and outcome.x is not None:
+            self.x, self.basis, self.bound = outcome.x, outcome.basis, outcome.bound
+            self.duals = self.highs.row_duals()
+            return
+        self.duals = np.concatenate([self.duals, np.zeros(len(cuts))])
         if outcome.status is Status.INFEASIBLE:
             self.bound = np.inf
-            return np.inf
-        if outcome.status is not Status.OPTIMAL or outcome.x is None:
-            self.duals = np.concatenate([self.duals, np.zeros(len(cuts))])
-            self.basis = wider_basis(self.basis, rows=len(cuts))
-            return 0.0
-        gained = outcome.bound - self.bound
-        self.x, self.basis, self.bound = outcome.x, outcome.basis, outcome.bound
-        self.duals = self.highs.row_duals()
-        return gained
 
     def hold_directions(self) -> None:
         """A dispatch with the directions that the stretches chose, repaired where others break."""
@@ -317,7 +290,7 @@ class _Search:
             if solved is None or solved.x is None:
                 continue
             for pair in self._active:
-                steps = stretch[0] + self._steps_with_binaries(pair, stretch)
+                steps = stretch[0] + self._free_steps(pair, stretch)
                 a, b = (
                     solved.x[np.searchsorted(solved.columns, place.start + steps)]
                     for place in (pair.a, pair.b)
@@ -333,56 +306,33 @@ class _Search:
         if outcome.x is not None and (self.best is None or outcome.objective < self.best.objective):
             self.best = outcome
 
-    def grow(self, gap_eur: float, *, everywhere: bool) -> bool:
-        """Widen the stretches where a gap is left (X4), the widest gap first; whether there was any.
-
-        Args:
-            gap_eur: how close is close enough.
-            everywhere: give every step of them binaries, and widen them by more: the last cuts gained little.
-        """
+    def look(self, gap_eur: float) -> bool:
+        """Find the stretches where a gap is left (X4), the widest gap first; whether there is any."""
         gaps = self._gap_by_step()
-        worth = gap_eur / max(len(self._stretches), 1)
-        uncovered = gaps > worth
-        for start, stop in self._stretches:
-            uncovered[start:stop] = False
-        fresh = [
-            (start, stop)
-            for start, stop in runs(np.flatnonzero(uncovered), 0, self.steps, LONGEST_CORE_STEPS)
-        ]
-        parts = {stretch: float(gaps[slice(*stretch)].sum()) for stretch in [*self._stretches, *fresh]}
-        needy = sorted((s for s in parts if parts[s] > worth), key=lambda s: (-parts[s], s))
-        pool, done = set(self._stretches), set[Stretch]()
-        for stretch in needy:
-            if stretch not in pool and stretch not in fresh:
-                continue
-            pool.discard(stretch)
-            self._solved.pop(stretch, None)
-            self._widen_binaries(stretch, whole=everywhere or stretch in fresh)
-            wider = self._widened(stretch, MARGIN_STEPS * (4 if everywhere else 1), pool, done)
-            pool.add(wider)
-            done.add(wider)
-        self._stretches = sorted(pool)
-        return bool(needy)
+        parts = {stretch: float(gaps[slice(*stretch)].sum()) for stretch in self._stretches}
+        worth = gap_eur / len(parts)
+        self._needy = sorted((s for s in parts if parts[s] > worth), key=lambda s: (-parts[s], s))
+        return bool(self._needy)
 
-    def _widened(self, stretch: Stretch, margin: int, pool: set[Stretch], done: set[Stretch]) -> Stretch:
-        """Wider by a margin; takes in what it meets there, but stops at what was widened in this round."""
-        start, stop = max(stretch[0] - margin, 0), min(stretch[1] + margin, self.steps)
-        for other in sorted(pool):
-            if other[0] >= stop or other[1] <= start:
+    def grow(self) -> int:
+        """Join each stretch in need with the one before it, next time the one behind it; steps of the longest."""
+        self._backwards = not self._backwards
+        waiting, joined = set(self._stretches), []
+        for stretch in self._needy:
+            if stretch not in waiting:
                 continue
-            if other not in done:
-                pool.remove(other)
-                start, stop = min(start, other[0]), max(stop, other[1])
-            elif other[0] < stretch[0]:
-                start = other[1]
-            else:
-                stop = other[0]
-        return start, stop
-
-    def _widen_binaries(self, stretch: Stretch, *, whole: bool) -> None:
-        wider = np.convolve(self._has_binaries, np.ones(2 * PAD_STEPS + 1))[PAD_STEPS:-PAD_STEPS] > 0
-        place = slice(*stretch)
-        self._has_binaries[place] = whole | wider[place]
+            start, stop = stretch
+            waiting.remove(stretch)
+            beside = sorted(
+                (s for s in waiting if s[1] == start or s[0] == stop), reverse=not self._backwards
+            )
+            if beside:
+                waiting.remove(beside[0])
+                start, stop = min(start, beside[0][0]), max(stop, beside[0][1])
+            joined.append((start, stop))
+        self._needy, self._stretches = joined, sorted([*waiting, *joined])
+        self._solved = {s: solved for s, solved in self._solved.items() if s in waiting}
+        return max(stop - start for start, stop in joined)
 
     def _gap_by_step(self) -> Array:
         """(T,), the parts of (X4)."""

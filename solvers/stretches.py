@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,6 +17,9 @@ from solvers.program import LinearProgram
 Places = NDArray[np.intp]
 Stretch = tuple[int, int]
 """First step and the end."""
+
+CALM_STEPS = 8
+"""A border is no calmer for being farther away from marked steps."""
 
 
 def steps_of(program: LinearProgram, pairs: tuple[Pair, ...]) -> tuple[Places, Places]:
@@ -70,13 +73,22 @@ def with_cuts(program: LinearProgram, cuts: Sequence[tuple[Places, Array, float]
     )
 
 
-def runs(steps: Places, pad: int, horizon: int, longest: int) -> Iterator[Stretch]:
-    """Runs of steps with a pad on either side, parted where they are long."""
-    marked = np.zeros(horizon + 2, dtype=bool)
-    for shift in range(-pad, pad + 1):
-        marked[np.clip(steps + shift, 0, horizon - 1) + 1] = True
-    edges = np.flatnonzero(np.diff(marked))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        parts = -(-(stop - start) // longest)
-        borders = np.linspace(start, stop, parts + 1).round().astype(int)
-        yield from ((int(a), int(b)) for a, b in pairwise(borders))
+def calm_parts(marked: Places, horizon: int, shortest: int, longest: int) -> list[Stretch]:
+    """Parts of a horizon that meet where it is calm: as far as can be from marked steps, ascending."""
+    calm = _calm(marked, horizon)
+    borders = [0]
+    while horizon - borders[-1] > longest:
+        start = borders[-1]
+        reach = np.arange(start + shortest, min(start + longest, horizon - shortest // 2) + 1)
+        off_middle = np.abs(reach - start - (shortest + longest) // 2)
+        borders.append(int(reach[np.lexsort((off_middle, -calm[reach]))[0]]))
+    return list(pairwise([*borders, horizon]))
+
+
+def _calm(marked: Places, horizon: int) -> Places:
+    """(horizon + 1,), how many steps are between a border and the nearest marked step; at most `CALM_STEPS`."""
+    calm = np.full(horizon + 1, CALM_STEPS)
+    for between in reversed(range(CALM_STEPS)):
+        for border in (marked - between, marked + 1 + between):
+            calm[border[(border >= 0) & (border <= horizon)]] = between
+    return calm
