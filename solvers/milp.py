@@ -7,8 +7,8 @@ optimum keeps them apart by itself it is the optimum. Where it does not, four th
    feasible; if it costs no more than the relaxation (to the gap), it is the optimum, as for ties of equal cost.
 2. hulls: each broken step gets a direction y and the rows that hold for either direction (`solvers.hulls`), until
    they gain no more. Where pairs break in many steps, this is what brings the bound close to the optimum.
-3. cuts from the stretches around the steps that are broken still (`solvers.local_cuts`), which lift the bound and
-   find a better dispatch; as a rule the gap closes here.
+3. cuts from the stretches with steps that are broken still (`solvers.local_cuts`), which lift the bound and find a
+   better dispatch; as a rule the gap closes here.
 4. binaries, only for the steps where a relaxed optimum broke the pair, on top of hulls and cuts. This is still a
    relaxation, so its bound holds; its solution is repaired in turn, until bound and incumbent meet to the gap.
 
