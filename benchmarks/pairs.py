@@ -3,7 +3,7 @@
 The house of `examples/house` with prices or rules that let its relaxation break exclusive pairs. The plain MILP
 has a binary for every pair in every step and HiGHS' own options; the LP is the relaxation, solved from nothing.
 All three are solved by a new solver object each, so nothing is warm. The plain MILP may take six times as long as
-ours; where it reaches that limit, the ratio is a lower bound.
+ours; where it reaches that limit, the ratio is a lower bound, and the two gaps tell how far each has come.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from solvers.program import LinearProgram, Program
 
 GAP = 1e-7
 SAME_OPTIMUM = 1e-6
-LIMIT_SECONDS = 90.0
+LIMIT_SECONDS = 60.0
 """For ours."""
 TIMES_AS_LONG = 6.0
-"""For the plain MILP where ours closed the gap; else it has as long as ours."""
+"""For the plain MILP."""
 ROUNDS_CLEAN = 3
 
 CLEAN = "prices as in the example"
@@ -118,8 +118,7 @@ def measure(case: str, hours: int = 8760, limit_seconds: float = LIMIT_SECONDS) 
     rounds = ROUNDS_CLEAN if case == CLEAN else 1
     lp = min((_plainly(relaxation, limit_seconds) for _ in range(rounds)), key=lambda way: way.seconds)
     ours = min((_ours(relaxation, pairs, limit_seconds) for _ in range(rounds)), key=lambda way: way.seconds)
-    longer = TIMES_AS_LONG if ours.gap_fraction <= GAP else 1.0
-    row = Row(case, lp, ours, _plainly(every, longer * ours.seconds))
+    row = Row(case, lp, ours, _plainly(every, TIMES_AS_LONG * ours.seconds))
     done = [way for way in (row.ours, row.plain) if way.gap_fraction <= GAP and way.cost_eur is not None]
     costs = [way.cost_eur for way in done if way.cost_eur is not None]
     if len(costs) == 2 and abs(costs[0] - costs[1]) > SAME_OPTIMUM * max(abs(costs[1]), 1.0):
@@ -160,8 +159,9 @@ _ABOUT = f"""\
 The house over a year, its pairs of grid, battery and tank kept apart, each way from nothing and to a gap of
 {GAP:g}: the LP (pairs relaxed), `milp` (relax, repair, cut stretch by stretch; at most {LIMIT_SECONDS:g} s), and
 the plain MILP with a binary for every pair and hour. The plain MILP may take {TIMES_AS_LONG:g} times as long as
-`milp`, or as long where that left a gap; where it ends with a gap, its ratio is a lower bound. The premium in the
-last case makes curtailing dearer than burning energy in the battery."""
+`milp`; where it ends with a gap, its ratio is a lower bound. Where `milp` has left a gap, the case counts as not
+solved, and the gaps tell how far each has come. The premium in the last case makes curtailing dearer than burning
+energy in the battery."""
 
 
 def section(hours: int = 8760, limit_seconds: float = LIMIT_SECONDS) -> Section:

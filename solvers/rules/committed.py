@@ -138,15 +138,18 @@ class Switched:
 class Line:
     """What goes with the output of a unit at part load, for n designs (P1 of `solvers.components.part_load`)."""
 
-    def __init__(self, slope: Array, idle: Array, bends: Sequence[tuple[Array, Array, Array]]) -> None:
-        self.slope, self.idle, self.bends = slope, idle, bends
+    def __init__(
+        self, begins: Array, slope: Array, idle: Array, bends: Sequence[tuple[Array, Array, Array]]
+    ) -> None:
+        self.begins, self.slope, self.idle, self.bends = begins, slope, idle, bends
 
     def other_flow(self, output: Array) -> Array:
-        """x(y), (n,)."""
-        total = self.slope * output + self.idle
+        """x(y), (n,); below the first point as at it: the line drawn on would come to less than nothing."""
+        load = np.maximum(output, self.begins)
+        total = self.slope * load + self.idle
         for bend, begins, length in self.bends:
-            total = total + bend * np.clip(output - begins, 0.0, length)
-        return np.where(output > 0, total, 0.0)
+            total = total + bend * np.clip(load - begins, 0.0, length)
+        return np.divide(total * output, load, out=np.zeros_like(output), where=output > 0)
 
 
 def segments_of(numbers: Numbers, output: Array) -> dict[str, Array]:
@@ -221,14 +224,13 @@ class CommittedPassage(Passage):
         ]
 
     def _line(self, switch: Switch) -> Line:
-        name = switch.component
-        begins = self._fed(name, "from_kw") + self._fed(name, "length_1_kw")
-        bends, k = [], 2
+        name, start = switch.component, self._fed(switch.component, "from_kw")
+        begins, bends, k = start + self._fed(name, "length_1_kw"), [], 2
         while self._table.has(name, f"length_{k}_kw"):
             length = self._fed(name, f"length_{k}_kw")
             bends.append((self._fed(name, f"bend_{k}"), begins, length))
             begins, k = begins + length, k + 1
-        return Line(self._fed(name, switch.line), self._fed(name, "idle_kw"), bends)
+        return Line(start, self._fed(name, switch.line), self._fed(name, "idle_kw"), bends)
 
     def _fed(self, component: str, parameter: str) -> Array:
         """A parameter that is read in every step."""

@@ -11,6 +11,7 @@ from schema.study import SolverSettings
 from schema.system import System
 from solvers.dispatch import Dispatcher
 from solvers.rules import method
+from solvers.rules.committed import Line
 from solvers.solution import Status
 
 GRID = {"type": "grid", "import_price_eur_per_kwh": 0.3, "export_price_eur_per_kwh": 0.05}
@@ -395,6 +396,12 @@ def test_efficiency_at_part_load_goes_by_its_line():
     line = {"load_fraction": [0.5, 1], "relative_efficiency": [0.8, 1]}
     run = ruled(cellar(min_load_fraction=0.5, part_load=line), load=[2, 3, 4])
     assert flow(run, "boiler.gas_kw") == pytest.approx([2 / 0.8, (2 / 0.8 + 4) / 2, 4])
+
+
+def test_below_its_first_point_a_line_goes_on_as_at_it_and_never_below_nothing():
+    """Gas of 2 at 3 kW and of 4 at 4 kW: the line drawn on would come to -2 at 1 kW."""
+    line = Line(np.array([3.0]), np.array([2.0]), np.array([-4.0]), [])
+    assert [line.other_flow(np.array([kw]))[0] for kw in (0.0, 1.5, 3.0, 4.0)] == [0, 1, 2, 4]
 
 
 def test_what_an_engine_must_run_is_sold_and_stored():
