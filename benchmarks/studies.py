@@ -90,7 +90,7 @@ class Memory:
 
 def section(*, quick: bool = False) -> Section:
     """Two studies both ways, and a long one's memory."""
-    week, year, long, rounds = Size(50, 100), Size(40, 25), Size(50, 200), 2
+    week, year, long, rounds = Size(50, 100), Size(40, 50), Size(50, 200), 2
     if quick:
         week, year, long, rounds = Size(50, 12), Size(40, 2), Size(50, 30), 1
     from flows.session import prefect_session
