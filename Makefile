@@ -45,7 +45,7 @@ test: setup
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-all: setup
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "" --hypothesis-profile=default $(ARGS)
 
 test-peers: .venv-bench/.ready
 	@.venv-bench/bin/python -m pytest -m peers tests/peers $(ARGS)
