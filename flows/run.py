@@ -101,7 +101,7 @@ def _run(loaded: LoadedStudy, pool: Workers, results: Path, how: Mapping[str, An
     from flows.under_way import handed_over
 
     # Twice as many as evaluate: who comes next has begun its task when a worker is free.
-    waiting = 2 * pool.count if how["dask_address"] is None else max(_WAITING, 2 * pool.count)
+    waiting = max(2 * pool.count, _WAITING if how["dask_address"] else 0)
     threads: Any = ThreadPoolTaskRunner(max_workers=waiting)
     flow = _flow_of(loaded.study).with_options(task_runner=threads)
     try:

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from multiprocessing import connection, resource_tracker
@@ -31,7 +31,7 @@ START_SECONDS = 900.0  # imports, and compiling a year's model on a busy machine
 _STOP_SECONDS = 10.0
 _SLICE_SECONDS = 1.0
 _CHUNK_SECONDS = 0.5
-_LEAST_CHUNK_SECONDS = 0.05  # ten times what Prefect spends on a task
+_LEAST_CHUNK_SECONDS = 0.05  # several times what Prefect spends on a task
 
 
 class WorkersError(Exception):
@@ -222,15 +222,21 @@ class ProcessWorkers(Crew):
         with self._lock:
             if self._leaving.is_set():
                 raise WorkersError("the study was broken off")
-            worker = _Worker(self._assignment)
+            try:
+                worker = _Worker(self._assignment)
+            except OSError as error:
+                raise WorkersError(f"a worker process cannot be started: {error}") from error
             self._started.add(worker)
         return worker
 
     def __enter__(self) -> Self:
         """Start the processes, which make themselves ready while the study begins."""
-        started = [self._idle.get() or self._begin() for _ in range(self._early)]
-        for worker in started:
-            self._idle.put(worker)
+        with ExitStack() as stack:
+            stack.push(self)  # where one cannot be started, the others leave
+            started = [self._idle.get() or self._begin() for _ in range(self._early)]
+            for worker in started:
+                self._idle.put(worker)
+            stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:

@@ -174,6 +174,40 @@ def test_processes_begin_before_they_are_asked_and_no_more_than_there_is_to_do(t
     assert not children()
 
 
+FEW_FILES = """
+import os, resource, sys
+from pathlib import Path
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[2])
+    import psutil
+    from test_tasks_workers import assignment, children, wait_until
+    from multiprocessing import resource_tracker
+    from tasks.workers import ProcessWorkers, WorkersError
+    begun = []
+    class Counted(ProcessWorkers):
+        def _begin(self):
+            begun.append(super()._begin())
+            return begun[-1]
+    resource_tracker.ensure_running()
+    # Room for some workers' pipes and not for all.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 12, 4096))
+    try:
+        Counted(assignment(Path(sys.argv[1])), 9).__enter__()
+    except WorkersError as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    assert 0 < len(begun) < 9
+    wait_until(lambda: not children())
+"""
+
+
+def test_where_a_process_cannot_be_started_that_is_told_and_none_is_left(tmp_path):
+    command = [sys.executable, "-c", FEW_FILES, str(tmp_path), str(Path(__file__).parent)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert ran.stdout.startswith("a worker process cannot be started: ")
+    assert "Too many open files" in ran.stdout
+
+
 def test_one_worker_needs_no_process(tmp_path):
     assert isinstance(workers_for("processes", assignment(tmp_path), 1), ThreadWorkers)
     assert isinstance(workers_for("threads", assignment(tmp_path), 4), ThreadWorkers)
