@@ -19,8 +19,8 @@ _ABOUT = """\
 
 The house of `examples/house`, with the designs that its study asks for first, dispatched over a week (168 h) and
 over a year (8,760 h), beside peers that solve the same linear programs. `make bench` measures all of it in one
-run of some minutes and writes this page; it fails only where two ways disagree about an optimum. Figures of time
-hold for one machine; the ratios travel better.
+run of about half an hour and writes this page; it fails only where two ways disagree about an optimum. Figures of
+time hold for one machine; the ratios travel better.
 """
 
 _HOW = """\

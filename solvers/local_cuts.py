@@ -117,7 +117,8 @@ class _Search:
     ) -> None:
         assert hull.outcome.x is not None
         self.highs, self.hull, self.pairs, self.clock = highs, hull, pairs, clock
-        self.master, self.duals, self.bound = hull.program, hull.duals, hull.outcome.bound
+        self._take(hull.program)
+        self.duals, self.bound = hull.duals, hull.outcome.bound
         self.x, self.basis = hull.outcome.x, hull.outcome.basis
         self.best: Outcome | None = None
         self.steps = pairs[0].balance.stop - pairs[0].balance.start
@@ -249,25 +250,14 @@ class _Search:
         )
         return part, columns, rows
 
-    @property
-    def _by_rows(self) -> sp.csr_array:
-        return self._matrices()[0]
-
-    @property
-    def _by_columns(self) -> sp.csc_array:
-        return self._matrices()[1]
-
-    def _matrices(self) -> tuple[sp.csr_array, sp.csc_array]:
-        """Of the master, by rows and by columns; kept until it gets more rows."""
-        kept = getattr(self, "_kept", None)
-        if kept is None or kept[0] is not self.master:
-            matrix = self.master.matrix
-            self._kept = (self.master, sp.csr_array(matrix), matrix)
-        return self._kept[1:]
+    def _take(self, master: LinearProgram) -> None:
+        """The relaxation as it is from now on; its matrix by rows and by columns is read for each stretch."""
+        self.master, self._by_columns = master, master.matrix
+        self._by_rows = sp.csr_array(self._by_columns)
 
     def _add(self, cuts: Sequence[tuple[Stretch, _Solved]]) -> None:
         """The relaxation with more rows (X3), solved on from its basis."""
-        self.master = with_cuts(self.master, [(s.columns, s.cost, s.least) for _, s in cuts])
+        self._take(with_cuts(self.master, [(s.columns, s.cost, s.least) for _, s in cuts]))
         self._rows = np.concatenate([self._rows, [stretch[0] for stretch, _ in cuts]])
         self._owner = np.concatenate([self._owner, [stretch for stretch, _ in cuts]])
         self.basis = wider_basis(self.basis, rows=len(cuts))
